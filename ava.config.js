@@ -1,0 +1,7 @@
+export default {
+  files: ['test/unit/**/*.test.ts'],
+  extensions: { ts: 'module' },
+  workerThreads: false,
+  nodeArguments: ['--import=tsx'],
+  timeout: '60s',
+};
