@@ -4,8 +4,10 @@
  *
  * - `null`, and a string, list or object that is empty where empty means unset, are gone: a property that is there
  *   says something. Lists and maps that are merely optional are empty instead of absent.
- * - Paths are absolute and lexically clean; what was relative to the bundle (`root.path`, sources of bind mounts) is
- *   resolved against it, a relative mount destination against `/`.
+ * - Paths are absolute: what was relative to the bundle (`root.path`, sources of bind mounts) is resolved against it, a
+ *   relative mount destination against `/`. Mount destinations, devices and masked and read-only paths are also
+ *   lexically clean; symbolic links in them are still to be followed, inside the container's root.
+ * - 0 is gone from those cgroup limits for which runc takes it as unset.
  * - Every property that the specification types as a 64-bit integer is a `bigint`, exact over its whole range, except
  *   device numbers, which Linux keeps within 32 bits. Everything narrower is a `number`.
  * - Properties of other platforms and properties that the specification does not know are left out.
@@ -295,7 +297,7 @@ export interface DeviceRule {
   readonly access: string;
 }
 
-/** In bytes; -1 is unlimited. */
+/** In bytes; -1 is unlimited, 0 never occurs. */
 export interface Memory {
   readonly limit?: bigint;
   readonly reservation?: bigint;
@@ -310,7 +312,7 @@ export interface Memory {
   readonly checkBeforeUpdate?: boolean;
 }
 
-/** Times in microseconds. */
+/** Times in microseconds; except for `burst` and `idle`, 0 never occurs. */
 export interface Cpu {
   readonly shares?: bigint;
   /** Negative is unlimited. */
@@ -329,6 +331,7 @@ export interface Pids {
   readonly limit?: bigint;
 }
 
+/** Weights and rates of 0 remove a device's setting; the cgroup's own `weight` and `leafWeight` are never 0. */
 export interface BlockIO {
   readonly weight?: number;
   readonly leafWeight?: number;
