@@ -148,6 +148,8 @@ export const KNOWN_MOUNT_OPTIONS: readonly string[] = [
   ...EXTENSIONS,
 ].sort();
 
+const KNOWN = new Set(KNOWN_MOUNT_OPTIONS);
+
 /**
  * Sorts a mount's options by where they go, with runc's table (libcontainer/specconv, parseMountOptions). Of options
  * that contradict each other the last one wins. Options that the table does not know belong to the file system; none
@@ -203,4 +205,3 @@ function applyRecursive(result: { recursiveSet: number; recursiveClear: number }
 export function isMountFlagOption(option: string): boolean {
   return KNOWN.has(option);
 }
-const KNOWN = new Set(KNOWN_MOUNT_OPTIONS);

@@ -12,6 +12,7 @@ import {
   type Personality,
   type TimeOffset,
 } from '../spec.ts';
+import { expandCgroupsPath } from '../cgroups-path.ts';
 import { sysctlFile } from '../sysctl.ts';
 import { and, bool, list, map, object, oneOf, optional, orElse, orEmpty, unlessEmpty, type Check } from './check.ts';
 import { idMappings } from './id-mappings.ts';
@@ -70,6 +71,13 @@ const timeOffset = object<TimeOffset>({
 });
 const timeOffsets = object<Linux['timeOffsets']>({ monotonic: optional(timeOffset), boottime: optional(timeOffset) });
 
+const cgroupsPath: Check<string> = (value, at) => {
+  const written = text(value, at);
+  const expanded = expandCgroupsPath(written);
+  if ('expected' in expanded) throw at.refusal(value, expanded.expected);
+  return written;
+};
+
 const sysctl = map(
   text,
   and(text, (key) => sysctlFile(key) !== undefined, 'the name of a sysctl'),
@@ -107,7 +115,7 @@ export const checkLinux = object<Linux>({
   timeOffsets: orEmpty(timeOffsets),
   devices: list(device),
   netDevices,
-  cgroupsPath: unlessEmpty(text),
+  cgroupsPath: unlessEmpty(cgroupsPath),
   resources: orEmpty(checkResources),
   rootfsPropagation: unlessEmpty(oneOf(ROOTFS_PROPAGATIONS)),
   seccomp: checkSeccomp,
