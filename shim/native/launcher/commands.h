@@ -1,0 +1,21 @@
+#ifndef LXCRI_COMMANDS_H
+#define LXCRI_COMMANDS_H
+
+#include "arguments.h"
+#include "failure.h"
+
+/* What the program can do. Each answers 0, or -1 with the failure's text. */
+
+/** Makes sure that a daemon runs and prints its address, for containerd to connect to. */
+int command_start(const struct arguments *arguments, struct failure *failure);
+
+/** Cleans up after a container whose connection has closed, and prints a DeleteResponse. */
+int command_delete(const struct arguments *arguments, struct failure *failure);
+
+/** Prints a RuntimeInfo. `program` is the name under which this was called. */
+int command_info(const char *program, struct failure *failure);
+
+int command_version(const char *program, struct failure *failure);
+int command_help(const char *program, struct failure *failure);
+
+#endif
