@@ -7,17 +7,17 @@
 
 /** What containerd, or a person, gave on the command line. A string that was not given is "". */
 struct arguments {
-    const char *namespace_name;
-    const char *id;
-    const char *bundle;
-    const char *address;
-    const char *publish_binary;
-    const char *socket;
-    const char *action;
-    bool debug;
-    bool version;
-    bool info;
-    bool help;
+	const char *namespace_name;
+	const char *id;
+	const char *bundle;
+	const char *address;
+	const char *publish_binary;
+	const char *socket;
+	const char *action;
+	bool debug;
+	bool version;
+	bool info;
+	bool help;
 };
 
 /**

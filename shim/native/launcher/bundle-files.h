@@ -11,7 +11,7 @@
  * after its own restart, and `publisher`, which tells the daemon where this container's events go.
  */
 int bundle_files_write(
-    const char *address, const char *ttrpc_address, const char *grpc_address, const char *publish_binary,
-    struct failure *failure);
+	const char *address, const char *ttrpc_address, const char *grpc_address, const char *publish_binary,
+	struct failure *failure);
 
 #endif

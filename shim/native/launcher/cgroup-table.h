@@ -13,20 +13,20 @@
 
 /** One line of /proc/self/cgroup; the strings point into that line. */
 struct cgroup_membership {
-    const char *controllers; // "" for the unified hierarchy
-    const char *path;
+	const char *controllers; // "" for the unified hierarchy
+	const char *path;
 };
 
 struct cgroup_mount {
-    bool unified;
-    char root[256];  // which directory of the hierarchy the mount shows, "/" outside of containers
-    char point[256]; // where
-    char options[256];
+	bool unified;
+	char root[256];  // which directory of the hierarchy the mount shows, "/" outside of containers
+	char point[256]; // where
+	char options[256];
 };
 
 struct cgroup_mounts {
-    struct cgroup_mount mounts[CGROUP_MOUNTS_MAX];
-    size_t count;
+	struct cgroup_mount mounts[CGROUP_MOUNTS_MAX];
+	size_t count;
 };
 
 /** Splits a line of /proc/self/cgroup in place. */

@@ -6,15 +6,15 @@
 #include "failure.h"
 
 enum call_result {
-    CALL_ANSWERED,
-    CALL_REFUSED,   // the daemon answered with an error
-    CALL_NO_DAEMON, // nobody listens there, or whoever did died before the answer
-    CALL_FAILED
+	CALL_ANSWERED,
+	CALL_REFUSED,   // the daemon answered with an error
+	CALL_NO_DAEMON, // nobody listens there, or whoever did died before the answer
+	CALL_FAILED
 };
 
 /** Connects to a daemon's socket and asks it to clean up. The reply points into `reader`. */
 enum call_result cleanup_call(
-    const char *socket_path, const uint8_t *request, size_t request_size, deadline end, struct reply_reader *reader,
-    struct cleanup_reply *reply, struct failure *failure);
+	const char *socket_path, const uint8_t *request, size_t request_size, deadline end, struct reply_reader *reader,
+	struct cleanup_reply *reply, struct failure *failure);
 
 #endif

@@ -17,12 +17,12 @@ enum reply_state { REPLY_INCOMPLETE, REPLY_COMPLETE, REPLY_MALFORMED };
  * streams and types are passed over. Pure, so that a fuzzer can drive it.
  */
 struct reply_reader {
-    uint8_t header_data[TTRPC_HEADER_SIZE];
-    size_t header_used;
-    uint32_t frame_left; // how much of the current frame's data is still to come
-    bool is_response;    // whether that frame is the one that is waited for
-    uint8_t body[REPLY_BODY_MAX];
-    size_t body_used;
+	uint8_t header_data[TTRPC_HEADER_SIZE];
+	size_t header_used;
+	uint32_t frame_left; // how much of the current frame's data is still to come
+	bool is_response;    // whether that frame is the one that is waited for
+	uint8_t body[REPLY_BODY_MAX];
+	size_t body_used;
 };
 
 void reply_reader_init(struct reply_reader *reader);
@@ -30,11 +30,11 @@ enum reply_state reply_reader_feed(struct reply_reader *reader, const uint8_t *d
 
 /** A ttrpc Response that has been read: either a status other than 0 with its message, or a DeleteResponse. */
 struct cleanup_reply {
-    uint32_t status;
-    const uint8_t *message;
-    size_t message_size;
-    const uint8_t *delete_response;
-    size_t delete_response_size;
+	uint32_t status;
+	const uint8_t *message;
+	size_t message_size;
+	const uint8_t *delete_response;
+	size_t delete_response_size;
 };
 
 /** Points into the body. False where the body is no Response, or its payload no DeleteResponse. */

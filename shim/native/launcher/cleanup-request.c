@@ -10,41 +10,41 @@ enum { KEY_VALUE_KEY = 1, KEY_VALUE_VALUE = 2 };
 /** The namespace as containerd sends it with every call, so that the daemon's server treats ours like any other. */
 static void write_namespace_metadata(struct proto_writer *request, const char *namespace_name)
 {
-    uint8_t data[256];
-    struct proto_writer entry;
-    proto_writer_init(&entry, data, sizeof data);
-    proto_write_string_field(&entry, KEY_VALUE_KEY, "containerd-namespace-ttrpc");
-    proto_write_string_field(&entry, KEY_VALUE_VALUE, namespace_name);
-    request->overflow |= entry.overflow;
-    proto_write_bytes_field(request, REQUEST_METADATA, data, entry.used);
+	uint8_t data[256];
+	struct proto_writer entry;
+	proto_writer_init(&entry, data, sizeof data);
+	proto_write_string_field(&entry, KEY_VALUE_KEY, "containerd-namespace-ttrpc");
+	proto_write_string_field(&entry, KEY_VALUE_VALUE, namespace_name);
+	request->overflow |= entry.overflow;
+	proto_write_bytes_field(request, REQUEST_METADATA, data, entry.used);
 }
 
 size_t cleanup_request_encode(
-    uint8_t frame[CLEANUP_REQUEST_SIZE], const char *namespace_name, const char *id, const char *bundle,
-    uint64_t timeout_ns)
+	uint8_t frame[CLEANUP_REQUEST_SIZE], const char *namespace_name, const char *id, const char *bundle,
+	uint64_t timeout_ns)
 {
-    uint8_t payload[CLEANUP_REQUEST_SIZE];
-    struct proto_writer cleanup;
-    proto_writer_init(&cleanup, payload, sizeof payload);
-    proto_write_string_field(&cleanup, CLEANUP_NAMESPACE, namespace_name);
-    proto_write_string_field(&cleanup, CLEANUP_ID, id);
-    proto_write_string_field(&cleanup, CLEANUP_BUNDLE, bundle);
+	uint8_t payload[CLEANUP_REQUEST_SIZE];
+	struct proto_writer cleanup;
+	proto_writer_init(&cleanup, payload, sizeof payload);
+	proto_write_string_field(&cleanup, CLEANUP_NAMESPACE, namespace_name);
+	proto_write_string_field(&cleanup, CLEANUP_ID, id);
+	proto_write_string_field(&cleanup, CLEANUP_BUNDLE, bundle);
 
-    struct proto_writer request;
-    proto_writer_init(&request, frame + TTRPC_HEADER_SIZE, CLEANUP_REQUEST_SIZE - TTRPC_HEADER_SIZE);
-    proto_write_string_field(&request, REQUEST_SERVICE, "proxmox.lxcri.v1.Shim");
-    proto_write_string_field(&request, REQUEST_METHOD, "Cleanup");
-    proto_write_bytes_field(&request, REQUEST_PAYLOAD, payload, cleanup.used);
-    proto_write_varint_field(&request, REQUEST_TIMEOUT, timeout_ns);
-    write_namespace_metadata(&request, namespace_name);
-    if (cleanup.overflow || request.overflow)
-        return 0;
+	struct proto_writer request;
+	proto_writer_init(&request, frame + TTRPC_HEADER_SIZE, CLEANUP_REQUEST_SIZE - TTRPC_HEADER_SIZE);
+	proto_write_string_field(&request, REQUEST_SERVICE, "proxmox.lxcri.v1.Shim");
+	proto_write_string_field(&request, REQUEST_METHOD, "Cleanup");
+	proto_write_bytes_field(&request, REQUEST_PAYLOAD, payload, cleanup.used);
+	proto_write_varint_field(&request, REQUEST_TIMEOUT, timeout_ns);
+	write_namespace_metadata(&request, namespace_name);
+	if (cleanup.overflow || request.overflow)
+		return 0;
 
-    const struct ttrpc_header header = {
-        .size = (uint32_t)request.used,
-        .stream = CLEANUP_STREAM,
-        .type = TTRPC_REQUEST,
-    };
-    ttrpc_header_encode(frame, &header);
-    return TTRPC_HEADER_SIZE + request.used;
+	const struct ttrpc_header header = {
+		.size = (uint32_t)request.used,
+		.stream = CLEANUP_STREAM,
+		.type = TTRPC_REQUEST,
+	};
+	ttrpc_header_encode(frame, &header);
+	return TTRPC_HEADER_SIZE + request.used;
 }

@@ -14,7 +14,7 @@
  * The frame's length, or 0 where the values do not fit.
  */
 size_t cleanup_request_encode(
-    uint8_t frame[CLEANUP_REQUEST_SIZE], const char *namespace_name, const char *id, const char *bundle,
-    uint64_t timeout_ns);
+	uint8_t frame[CLEANUP_REQUEST_SIZE], const char *namespace_name, const char *id, const char *bundle,
+	uint64_t timeout_ns);
 
 #endif

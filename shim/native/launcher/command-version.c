@@ -8,43 +8,43 @@
 
 static int print(const char *text, struct failure *failure)
 {
-    if (write_all(STDOUT_FILENO, text, strlen(text)) != 0)
-        return fail_errno(failure, "cannot write to stdout");
-    return 0;
+	if (write_all(STDOUT_FILENO, text, strlen(text)) != 0)
+		return fail_errno(failure, "cannot write to stdout");
+	return 0;
 }
 
 int command_version(const char *program, struct failure *failure)
 {
-    char text[512];
-    snprintf(text, sizeof text, "%.200s:\n  Version:  %s\n  Revision: %s\n", program, LXCRI_VERSION, LXCRI_REVISION);
-    return print(text, failure);
+	char text[512];
+	snprintf(text, sizeof text, "%.200s:\n  Version:  %s\n  Revision: %s\n", program, LXCRI_VERSION, LXCRI_REVISION);
+	return print(text, failure);
 }
 
 int command_help(const char *program, struct failure *failure)
 {
-    static const char help[] =
-        "containerd runs this program by itself, as the runtime io.containerd.lxcri.v1, to run\n"
-        "OCI images as LXC containers. What a person runs is, for example:\n"
-        "\n"
-        "  ctr run --rm --runtime io.containerd.lxcri.v1 docker.io/library/busybox:latest hello echo hello\n"
-        "  nerdctl run --rm --runtime io.containerd.lxcri.v1 busybox echo hello\n"
-        "  docker run --rm --runtime io.containerd.lxcri.v1 busybox echo hello\n"
-        "\n"
-        "What containerd runs, in the directory of a container's bundle:\n"
-        "\n"
-        "  %.200s -namespace default -id hello -address /run/containerd/containerd.sock \\\n"
-        "      -publish-binary /usr/bin/containerd start     starts the shim daemon where none runs, prints its "
-        "address\n"
-        "  %.200s -namespace default -id hello -bundle . delete\n"
-        "                                                    cleans up after a container, prints a DeleteResponse\n"
-        "\n"
-        "  -v       print the version\n"
-        "  -info    print the runtime's features, as a protobuf\n"
-        "  -h       print this\n"
-        "\n"
-        "Environment: LXCRI_RUN_DIR (default /run/proxmox-lxcri; the daemon's log is daemon/shim.log in it),\n"
-        "LXCRI_NODE (default /usr/bin/node).\n";
-    char text[sizeof help + 512];
-    snprintf(text, sizeof text, help, program, program);
-    return print(text, failure);
+	static const char help[] =
+		"containerd runs this program by itself, as the runtime io.containerd.lxcri.v1, to run\n"
+		"OCI images as LXC containers. What a person runs is, for example:\n"
+		"\n"
+		"  ctr run --rm --runtime io.containerd.lxcri.v1 docker.io/library/busybox:latest hello echo hello\n"
+		"  nerdctl run --rm --runtime io.containerd.lxcri.v1 busybox echo hello\n"
+		"  docker run --rm --runtime io.containerd.lxcri.v1 busybox echo hello\n"
+		"\n"
+		"What containerd runs, in the directory of a container's bundle:\n"
+		"\n"
+		"  %.200s -namespace default -id hello -address /run/containerd/containerd.sock \\\n"
+		"      -publish-binary /usr/bin/containerd start     starts the shim daemon where none runs, prints its "
+		"address\n"
+		"  %.200s -namespace default -id hello -bundle . delete\n"
+		"                                                    cleans up after a container, prints a DeleteResponse\n"
+		"\n"
+		"  -v       print the version\n"
+		"  -info    print the runtime's features, as a protobuf\n"
+		"  -h       print this\n"
+		"\n"
+		"Environment: LXCRI_RUN_DIR (default /run/proxmox-lxcri; the daemon's log is daemon/shim.log in it),\n"
+		"LXCRI_NODE (default /usr/bin/node).\n";
+	char text[sizeof help + 512];
+	snprintf(text, sizeof text, help, program, program);
+	return print(text, failure);
 }

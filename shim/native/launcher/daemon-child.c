@@ -20,76 +20,76 @@
 /** Keeps one descriptor out of the way; its new number replaces the old one. */
 static int lift(int *fd)
 {
-    int lifted = fcntl(*fd, F_DUPFD_CLOEXEC, FIRST_UNUSED_FD);
-    if (lifted >= 0)
-        *fd = lifted;
-    return lifted;
+	int lifted = fcntl(*fd, F_DUPFD_CLOEXEC, FIRST_UNUSED_FD);
+	if (lifted >= 0)
+		*fd = lifted;
+	return lifted;
 }
 
 static int place_descriptors(struct daemon_child *child, struct failure *failure)
 {
-    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null_fd < 0)
-        return fail_errno(failure, "cannot open /dev/null");
-    // All above the numbers that are given out, so that placing one never overwrites another.
-    if (lift(&child->report_fd) < 0 || lift(&child->log_fd) < 0 || lift(&child->socket_fd) < 0 ||
-        lift(&child->lock_fd) < 0 || lift(&null_fd) < 0)
-        return fail_errno(failure, "cannot prepare the shim daemon's descriptors");
-    if (dup2(null_fd, 0) < 0 || dup2(child->log_fd, 1) < 0 || dup2(child->log_fd, 2) < 0 ||
-        dup2(child->socket_fd, DAEMON_SOCKET_FD) < 0 || dup2(child->lock_fd, DAEMON_LOCK_FD) < 0 ||
-        dup3(child->report_fd, REPORT_FD, O_CLOEXEC) < 0)
-        return fail_errno(failure, "cannot place the shim daemon's descriptors");
-    child->report_fd = REPORT_FD;
-    close_from(FIRST_UNUSED_FD);
-    return 0;
+	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (null_fd < 0)
+		return fail_errno(failure, "cannot open /dev/null");
+	// All above the numbers that are given out, so that placing one never overwrites another.
+	if (lift(&child->report_fd) < 0 || lift(&child->log_fd) < 0 || lift(&child->socket_fd) < 0 ||
+		lift(&child->lock_fd) < 0 || lift(&null_fd) < 0)
+		return fail_errno(failure, "cannot prepare the shim daemon's descriptors");
+	if (dup2(null_fd, 0) < 0 || dup2(child->log_fd, 1) < 0 || dup2(child->log_fd, 2) < 0 ||
+		dup2(child->socket_fd, DAEMON_SOCKET_FD) < 0 || dup2(child->lock_fd, DAEMON_LOCK_FD) < 0 ||
+		dup3(child->report_fd, REPORT_FD, O_CLOEXEC) < 0)
+		return fail_errno(failure, "cannot place the shim daemon's descriptors");
+	child->report_fd = REPORT_FD;
+	close_from(FIRST_UNUSED_FD);
+	return 0;
 }
 
 /** containerd's Go runtime and systemd leave masks and ignored signals behind, which exec would keep. */
 static void reset_signals(void)
 {
-    struct sigaction action = {.sa_handler = SIG_DFL};
-    for (int number = 1; number < NSIG; number++)
-        sigaction(number, &action, NULL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+	struct sigaction action = {.sa_handler = SIG_DFL};
+	for (int number = 1; number < NSIG; number++)
+		sigaction(number, &action, NULL);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static void execute(struct daemon_child *child)
 {
-    char *argv[NODE_FLAGS_MAX + 3];
-    size_t count = 0;
-    argv[count++] = child->node;
-    for (const char *const *flag = node_flags; *flag; flag++)
-        argv[count++] = (char *)*flag;
-    argv[count++] = child->script;
-    argv[count] = NULL;
-    execve(child->node, argv, child->environment.variables);
+	char *argv[NODE_FLAGS_MAX + 3];
+	size_t count = 0;
+	argv[count++] = child->node;
+	for (const char *const *flag = node_flags; *flag; flag++)
+		argv[count++] = (char *)*flag;
+	argv[count++] = child->script;
+	argv[count] = NULL;
+	execve(child->node, argv, child->environment.variables);
 }
 
 static int become_daemon(struct daemon_child *child, struct failure *failure)
 {
-    reset_signals();
-    umask(077);
-    if (chdir("/") != 0)
-        return fail_errno(failure, "cannot change to the root directory");
-    if (place_descriptors(child, failure) != 0)
-        return -1;
+	reset_signals();
+	umask(077);
+	if (chdir("/") != 0)
+		return fail_errno(failure, "cannot change to the root directory");
+	if (place_descriptors(child, failure) != 0)
+		return -1;
 
-    static char cgroup_dirs[PATH_MAX];
-    cgroup_join_own(cgroup_dirs, sizeof cgroup_dirs);
-    if (daemon_environment_add(&child->environment, "LXCRI_CGROUP_DIRS", cgroup_dirs, failure) != 0)
-        return -1;
-    execute(child);
-    fail_errno(failure, "cannot run Node.js at %s (" NODE_INSTALL_HINT ")", child->node);
-    cgroup_leave_own(cgroup_dirs);
-    return -1;
+	static char cgroup_dirs[PATH_MAX];
+	cgroup_join_own(cgroup_dirs, sizeof cgroup_dirs);
+	if (daemon_environment_add(&child->environment, "LXCRI_CGROUP_DIRS", cgroup_dirs, failure) != 0)
+		return -1;
+	execute(child);
+	fail_errno(failure, "cannot run Node.js at %s (" NODE_INSTALL_HINT ")", child->node);
+	cgroup_leave_own(cgroup_dirs);
+	return -1;
 }
 
 _Noreturn void daemon_child_run(struct daemon_child *child)
 {
-    static struct failure failure;
-    if (become_daemon(child, &failure) != 0)
-        write_all(child->report_fd, failure.text, strlen(failure.text));
-    _exit(1);
+	static struct failure failure;
+	if (become_daemon(child, &failure) != 0)
+		write_all(child->report_fd, failure.text, strlen(failure.text));
+	_exit(1);
 }

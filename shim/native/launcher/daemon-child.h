@@ -7,13 +7,13 @@
 
 /** All that the forked process needs to become the daemon. */
 struct daemon_child {
-    int socket_fd;
-    int lock_fd;
-    int log_fd;
-    int report_fd; // takes the text of a failure; closed by a successful exec
-    char node[PATH_MAX];
-    char script[PATH_MAX];
-    struct daemon_environment environment;
+	int socket_fd;
+	int lock_fd;
+	int log_fd;
+	int report_fd; // takes the text of a failure; closed by a successful exec
+	char node[PATH_MAX];
+	char script[PATH_MAX];
+	struct daemon_environment environment;
 };
 
 /** Never returns: runs Node, or reports why not and ends. */

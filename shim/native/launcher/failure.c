@@ -6,22 +6,22 @@
 
 int fail(struct failure *failure, const char *format, ...)
 {
-    va_list args;
-    va_start(args, format);
-    vsnprintf(failure->text, sizeof failure->text, format, args);
-    va_end(args);
-    return -1;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(failure->text, sizeof failure->text, format, args);
+	va_end(args);
+	return -1;
 }
 
 int fail_errno(struct failure *failure, const char *format, ...)
 {
-    int error = errno;
-    va_list args;
-    va_start(args, format);
-    int used = vsnprintf(failure->text, sizeof failure->text, format, args);
-    va_end(args);
-    if (used >= 0 && (size_t)used < sizeof failure->text)
-        snprintf(failure->text + used, sizeof failure->text - (size_t)used, ": %s", strerror(error));
-    errno = error;
-    return -1;
+	int error = errno;
+	va_list args;
+	va_start(args, format);
+	int used = vsnprintf(failure->text, sizeof failure->text, format, args);
+	va_end(args);
+	if (used >= 0 && (size_t)used < sizeof failure->text)
+		snprintf(failure->text + used, sizeof failure->text - (size_t)used, ": %s", strerror(error));
+	errno = error;
+	return -1;
 }

@@ -8,7 +8,7 @@
  * failure names the path or value at fault and, where there is one, the way out.
  */
 struct failure {
-    char text[1024];
+	char text[1024];
 };
 
 /** Sets the text and answers -1, so that a function can end with `return fail(...)`. */

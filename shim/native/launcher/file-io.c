@@ -9,106 +9,106 @@
 
 int write_all(int fd, const void *data, size_t size)
 {
-    const char *next = data;
-    while (size > 0) {
-        ssize_t written = write(fd, next, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return -1;
-        next += written;
-        size -= (size_t)written;
-    }
-    return 0;
+	const char *next = data;
+	while (size > 0) {
+		ssize_t written = write(fd, next, size);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0)
+			return -1;
+		next += written;
+		size -= (size_t)written;
+	}
+	return 0;
 }
 
 ssize_t read_all(int fd, void *buffer, size_t size)
 {
-    size_t used = 0;
-    while (used < size) {
-        ssize_t got = read(fd, (char *)buffer + used, size - used);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            break;
-        used += (size_t)got;
-    }
-    return (ssize_t)used;
+	size_t used = 0;
+	while (used < size) {
+		ssize_t got = read(fd, (char *)buffer + used, size - used);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		used += (size_t)got;
+	}
+	return (ssize_t)used;
 }
 
 ssize_t read_small_file(const char *path, char *buffer, size_t size)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    ssize_t got = read_all(fd, buffer, size);
-    int error = errno;
-    close(fd);
-    if (got < 0) {
-        errno = error;
-        return -1;
-    }
-    if ((size_t)got == size) {
-        errno = EFBIG;
-        return -1;
-    }
-    buffer[got] = '\0';
-    return got;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ssize_t got = read_all(fd, buffer, size);
+	int error = errno;
+	close(fd);
+	if (got < 0) {
+		errno = error;
+		return -1;
+	}
+	if ((size_t)got == size) {
+		errno = EFBIG;
+		return -1;
+	}
+	buffer[got] = '\0';
+	return got;
 }
 
 int replace_file(const char *temp, const char *path, const void *data, size_t size)
 {
-    // What a killed predecessor left would make O_EXCL fail, and O_EXCL is what keeps us from writing through a link.
-    unlink(temp);
-    int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return -1;
-    int result = write_all(fd, data, size);
-    int error = errno;
-    // tmpfs and most others report a full disk from write, NFS and quotas only from close.
-    if (close(fd) != 0 && result == 0 && errno != EINTR) {
-        result = -1;
-        error = errno;
-    }
-    if (result == 0) {
-        result = rename(temp, path);
-        error = errno;
-    }
-    if (result != 0)
-        unlink(temp);
-    errno = error;
-    return result;
+	// What a killed predecessor left would make O_EXCL fail, and O_EXCL is what keeps us from writing through a link.
+	unlink(temp);
+	int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -1;
+	int result = write_all(fd, data, size);
+	int error = errno;
+	// tmpfs and most others report a full disk from write, NFS and quotas only from close.
+	if (close(fd) != 0 && result == 0 && errno != EINTR) {
+		result = -1;
+		error = errno;
+	}
+	if (result == 0) {
+		result = rename(temp, path);
+		error = errno;
+	}
+	if (result != 0)
+		unlink(temp);
+	errno = error;
+	return result;
 }
 
 bool file_exists(const char *path)
 {
-    return faccessat(AT_FDCWD, path, F_OK, 0) == 0;
+	return faccessat(AT_FDCWD, path, F_OK, 0) == 0;
 }
 
 int format_path(char *buffer, size_t size, const char *format, ...)
 {
-    va_list args;
-    va_start(args, format);
-    int used = vsnprintf(buffer, size, format, args);
-    va_end(args);
-    if (used < 0 || (size_t)used >= size) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    return 0;
+	va_list args;
+	va_start(args, format);
+	int used = vsnprintf(buffer, size, format, args);
+	va_end(args);
+	if (used < 0 || (size_t)used >= size) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return 0;
 }
 
 int hold_standard_descriptors(void)
 {
-    struct pollfd standard[3] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
-    if (poll(standard, 3, 0) < 0)
-        return 0;
-    for (int fd = 0; fd < 3; fd++) {
-        // The lowest free number is what open answers: going upwards fills each hole with itself.
-        if ((standard[fd].revents & POLLNVAL) && open("/dev/null", O_RDWR) < 0)
-            return -1;
-    }
-    return 0;
+	struct pollfd standard[3] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
+	if (poll(standard, 3, 0) < 0)
+		return 0;
+	for (int fd = 0; fd < 3; fd++) {
+		// The lowest free number is what open answers: going upwards fills each hole with itself.
+		if ((standard[fd].revents & POLLNVAL) && open("/dev/null", O_RDWR) < 0)
+			return -1;
+	}
+	return 0;
 }

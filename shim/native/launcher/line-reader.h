@@ -6,10 +6,10 @@
 
 /** Reads a file line by line through a fixed buffer; lines that do not fit are left out. */
 struct line_reader {
-    int fd;
-    size_t start;
-    size_t end;
-    char data[8192];
+	int fd;
+	size_t start;
+	size_t end;
+	char data[8192];
 };
 
 void line_reader_init(struct line_reader *reader, int fd);

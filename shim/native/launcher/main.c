@@ -15,38 +15,38 @@
 
 static const char *base_name(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+	const char *slash = strrchr(path, '/');
+	return slash ? slash + 1 : path;
 }
 
 static int run(const char *program, const struct arguments *arguments, struct failure *failure)
 {
-    if (arguments->help)
-        return command_help(program, failure);
-    if (arguments->version)
-        return command_version(program, failure);
-    if (arguments->info)
-        return command_info(program, failure);
-    if (strcmp(arguments->action, "start") == 0)
-        return command_start(arguments, failure);
-    if (strcmp(arguments->action, "delete") == 0)
-        return command_delete(arguments, failure);
-    if (*arguments->action)
-        return fail(failure, "unknown action \"%.200s\": there are start and delete (see --help)", arguments->action);
-    return fail(failure, "an action is missing: containerd gives start or delete; for people there is --help");
+	if (arguments->help)
+		return command_help(program, failure);
+	if (arguments->version)
+		return command_version(program, failure);
+	if (arguments->info)
+		return command_info(program, failure);
+	if (strcmp(arguments->action, "start") == 0)
+		return command_start(arguments, failure);
+	if (strcmp(arguments->action, "delete") == 0)
+		return command_delete(arguments, failure);
+	if (*arguments->action)
+		return fail(failure, "unknown action \"%.200s\": there are start and delete (see --help)", arguments->action);
+	return fail(failure, "an action is missing: containerd gives start or delete; for people there is --help");
 }
 
 int main(int argc, char *argv[])
 {
-    const char *program = argc > 0 && argv[0][0] ? base_name(argv[0]) : "containerd-shim-lxcri-v1";
-    struct arguments arguments;
-    struct failure failure;
-    // A reader of our output that has gone is an error to report, not a reason to die half-way.
-    signal(SIGPIPE, SIG_IGN);
-    if (hold_standard_descriptors() != 0)
-        return 1;
-    if (arguments_parse(argc, argv, &arguments, &failure) == 0 && run(program, &arguments, &failure) == 0)
-        return 0;
-    dprintf(STDERR_FILENO, "%s: %s\n", program, failure.text);
-    return 1;
+	const char *program = argc > 0 && argv[0][0] ? base_name(argv[0]) : "containerd-shim-lxcri-v1";
+	struct arguments arguments;
+	struct failure failure;
+	// A reader of our output that has gone is an error to report, not a reason to die half-way.
+	signal(SIGPIPE, SIG_IGN);
+	if (hold_standard_descriptors() != 0)
+		return 1;
+	if (arguments_parse(argc, argv, &arguments, &failure) == 0 && run(program, &arguments, &failure) == 0)
+		return 0;
+	dprintf(STDERR_FILENO, "%s: %s\n", program, failure.text);
+	return 1;
 }

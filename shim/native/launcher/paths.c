@@ -9,80 +9,80 @@
 
 static int join(char *target, const char *directory, const char *name, const char *suffix, struct failure *failure)
 {
-    if (format_path(target, PATH_MAX, "%s/%s%s", directory, name, suffix) != 0)
-        return fail(
-            failure, "the run directory \"%.200s...\" is too long (set LXCRI_RUN_DIR to a short one)", directory);
-    return 0;
+	if (format_path(target, PATH_MAX, "%s/%s%s", directory, name, suffix) != 0)
+		return fail(
+			failure, "the run directory \"%.200s...\" is too long (set LXCRI_RUN_DIR to a short one)", directory);
+	return 0;
 }
 
 static int set_run_dir(struct paths *paths, const char *run_dir, struct failure *failure)
 {
-    if (!run_dir || !*run_dir)
-        run_dir = DEFAULT_RUN_DIR;
-    if (*run_dir != '/')
-        return fail(failure, "LXCRI_RUN_DIR must be an absolute path, not \"%.200s\"", run_dir);
-    size_t length = strlen(run_dir);
-    while (length > 1 && run_dir[length - 1] == '/')
-        length--;
-    if (length >= sizeof paths->run_dir)
-        return fail(failure, "LXCRI_RUN_DIR \"%.200s...\" is too long", run_dir);
-    memcpy(paths->run_dir, run_dir, length);
-    paths->run_dir[length] = '\0';
-    return 0;
+	if (!run_dir || !*run_dir)
+		run_dir = DEFAULT_RUN_DIR;
+	if (*run_dir != '/')
+		return fail(failure, "LXCRI_RUN_DIR must be an absolute path, not \"%.200s\"", run_dir);
+	size_t length = strlen(run_dir);
+	while (length > 1 && run_dir[length - 1] == '/')
+		length--;
+	if (length >= sizeof paths->run_dir)
+		return fail(failure, "LXCRI_RUN_DIR \"%.200s...\" is too long", run_dir);
+	memcpy(paths->run_dir, run_dir, length);
+	paths->run_dir[length] = '\0';
+	return 0;
 }
 
 int paths_init(struct paths *paths, const char *run_dir, const char *build, struct failure *failure)
 {
-    if (set_run_dir(paths, run_dir, failure) != 0)
-        return -1;
-    const char *daemon_dir = paths->daemon_dir;
-    if (join(paths->daemon_dir, paths->run_dir, "daemon", "", failure) != 0 ||
-        join(paths->containers_dir, paths->run_dir, "containers", "", failure) != 0 ||
-        join(paths->socket, daemon_dir, build, ".sock", failure) != 0 ||
-        join(paths->socket_new, daemon_dir, build, ".new", failure) != 0 ||
-        join(paths->leaving, daemon_dir, build, ".leaving", failure) != 0 ||
-        join(paths->lock, daemon_dir, build, ".lock", failure) != 0 ||
-        join(paths->log, daemon_dir, "shim.log", "", failure) != 0 ||
-        join(paths->log_old, daemon_dir, "shim.log", ".1", failure) != 0)
-        return -1;
-    if (strlen(paths->socket) > SOCKET_PATH_MAX)
-        return fail(
-            failure,
-            "the socket path %.300s has %zu characters, and a Unix socket's path may have %d: set LXCRI_RUN_DIR to a "
-            "shorter directory",
-            paths->socket, strlen(paths->socket), SOCKET_PATH_MAX);
-    return 0;
+	if (set_run_dir(paths, run_dir, failure) != 0)
+		return -1;
+	const char *daemon_dir = paths->daemon_dir;
+	if (join(paths->daemon_dir, paths->run_dir, "daemon", "", failure) != 0 ||
+		join(paths->containers_dir, paths->run_dir, "containers", "", failure) != 0 ||
+		join(paths->socket, daemon_dir, build, ".sock", failure) != 0 ||
+		join(paths->socket_new, daemon_dir, build, ".new", failure) != 0 ||
+		join(paths->leaving, daemon_dir, build, ".leaving", failure) != 0 ||
+		join(paths->lock, daemon_dir, build, ".lock", failure) != 0 ||
+		join(paths->log, daemon_dir, "shim.log", "", failure) != 0 ||
+		join(paths->log_old, daemon_dir, "shim.log", ".1", failure) != 0)
+		return -1;
+	if (strlen(paths->socket) > SOCKET_PATH_MAX)
+		return fail(
+			failure,
+			"the socket path %.300s has %zu characters, and a Unix socket's path may have %d: set LXCRI_RUN_DIR to a "
+			"shorter directory",
+			paths->socket, strlen(paths->socket), SOCKET_PATH_MAX);
+	return 0;
 }
 
 /** Cuts the last component off an absolute path; "/" stays. */
 static void to_parent(char *path)
 {
-    char *slash = strrchr(path, '/');
-    if (slash == path)
-        slash++;
-    if (slash)
-        *slash = '\0';
+	char *slash = strrchr(path, '/');
+	if (slash == path)
+		slash++;
+	if (slash)
+		*slash = '\0';
 }
 
 int paths_set_lib_dir(struct paths *paths, const char *program, struct failure *failure)
 {
-    char prefix[PATH_MAX];
-    if (format_path(prefix, sizeof prefix, "%s", program) != 0)
-        return fail(failure, "the path of this program is too long: %.200s...", program);
-    to_parent(prefix);
-    to_parent(prefix);
-    const char *separator = strcmp(prefix, "/") == 0 ? "" : "/";
-    if (format_path(paths->lib_dir, sizeof paths->lib_dir, "%s%s%s", prefix, separator, LIB_DIR_NAME) != 0)
-        return fail(failure, "the path of this program is too long: %.200s...", program);
-    return 0;
+	char prefix[PATH_MAX];
+	if (format_path(prefix, sizeof prefix, "%s", program) != 0)
+		return fail(failure, "the path of this program is too long: %.200s...", program);
+	to_parent(prefix);
+	to_parent(prefix);
+	const char *separator = strcmp(prefix, "/") == 0 ? "" : "/";
+	if (format_path(paths->lib_dir, sizeof paths->lib_dir, "%s%s%s", prefix, separator, LIB_DIR_NAME) != 0)
+		return fail(failure, "the path of this program is too long: %.200s...", program);
+	return 0;
 }
 
 int paths_find_lib_dir(struct paths *paths, struct failure *failure)
 {
-    char program[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length < 0)
-        return fail_errno(failure, "cannot find this program's own path in /proc/self/exe (is /proc mounted?)");
-    program[length] = '\0';
-    return paths_set_lib_dir(paths, program, failure);
+	char program[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+	if (length < 0)
+		return fail_errno(failure, "cannot find this program's own path in /proc/self/exe (is /proc mounted?)");
+	program[length] = '\0';
+	return paths_set_lib_dir(paths, program, failure);
 }

@@ -15,16 +15,16 @@
  * the daemon of an old one, whose containers go on with it.
  */
 struct paths {
-    char run_dir[PATH_MAX];
-    char daemon_dir[PATH_MAX];
-    char socket[PATH_MAX];         // containerd connects here
-    char socket_new[PATH_MAX];     // where it is bound; renamed to the above once a daemon owns it
-    char leaving[PATH_MAX];        // exists while a daemon makes up its mind to end
-    char lock[PATH_MAX];           // locked as long as a daemon, or a launcher that starts one, lives
-    char log[PATH_MAX];            // what the daemon writes to its stderr
-    char log_old[PATH_MAX];        // the log before that
-    char containers_dir[PATH_MAX]; // one directory <namespace>/<id> per container the daemon knows
-    char lib_dir[PATH_MAX];        // shim.cjs and the other native programs
+	char run_dir[PATH_MAX];
+	char daemon_dir[PATH_MAX];
+	char socket[PATH_MAX];         // containerd connects here
+	char socket_new[PATH_MAX];     // where it is bound; renamed to the above once a daemon owns it
+	char leaving[PATH_MAX];        // exists while a daemon makes up its mind to end
+	char lock[PATH_MAX];           // locked as long as a daemon, or a launcher that starts one, lives
+	char log[PATH_MAX];            // what the daemon writes to its stderr
+	char log_old[PATH_MAX];        // the log before that
+	char containers_dir[PATH_MAX]; // one directory <namespace>/<id> per container the daemon knows
+	char lib_dir[PATH_MAX];        // shim.cjs and the other native programs
 };
 
 /**

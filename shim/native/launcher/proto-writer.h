@@ -10,10 +10,10 @@
  * at once, at the end. As proto3 wants it, zero and empty values are left out, except for embedded messages.
  */
 struct proto_writer {
-    uint8_t *data;
-    size_t size;
-    size_t used;
-    bool overflow;
+	uint8_t *data;
+	size_t size;
+	size_t used;
+	bool overflow;
 };
 
 void proto_writer_init(struct proto_writer *writer, uint8_t *data, size_t size);

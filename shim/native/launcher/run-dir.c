@@ -6,41 +6,41 @@
 
 static int prepare_directory(const char *path, struct failure *failure)
 {
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        const char *hint = errno == ENOENT ? " (its parent must exist; LXCRI_RUN_DIR names another one)" : "";
-        return fail_errno(failure, "cannot create the directory %s%s", path, hint);
-    }
-    struct stat status;
-    if (lstat(path, &status) != 0)
-        return fail_errno(failure, "cannot examine the directory %s", path);
-    if (!S_ISDIR(status.st_mode))
-        return fail(failure, "%s is not a directory", path);
-    if (status.st_uid != geteuid())
-        return fail(
-            failure, "the directory %s belongs to user %u, not to user %u who runs this: remove it or chown it", path,
-            (unsigned)status.st_uid, (unsigned)geteuid());
-    if (status.st_mode & (S_IWGRP | S_IWOTH))
-        return fail(
-            failure, "the directory %s may be written by others (mode %04o): chmod it to 0700", path,
-            (unsigned)status.st_mode & 07777);
-    return 0;
+	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+		const char *hint = errno == ENOENT ? " (its parent must exist; LXCRI_RUN_DIR names another one)" : "";
+		return fail_errno(failure, "cannot create the directory %s%s", path, hint);
+	}
+	struct stat status;
+	if (lstat(path, &status) != 0)
+		return fail_errno(failure, "cannot examine the directory %s", path);
+	if (!S_ISDIR(status.st_mode))
+		return fail(failure, "%s is not a directory", path);
+	if (status.st_uid != geteuid())
+		return fail(
+			failure, "the directory %s belongs to user %u, not to user %u who runs this: remove it or chown it", path,
+			(unsigned)status.st_uid, (unsigned)geteuid());
+	if (status.st_mode & (S_IWGRP | S_IWOTH))
+		return fail(
+			failure, "the directory %s may be written by others (mode %04o): chmod it to 0700", path,
+			(unsigned)status.st_mode & 07777);
+	return 0;
 }
 
 int run_dir_prepare(const struct paths *paths, struct failure *failure)
 {
-    int result = -1;
-    // A launcher whose start failed may remove the empty directories between two of our steps.
-    for (int attempt = 0; attempt < 20 && result != 0; attempt++) {
-        errno = 0;
-        result = prepare_directory(paths->run_dir, failure) == 0 ? prepare_directory(paths->daemon_dir, failure) : -1;
-        if (errno != ENOENT)
-            break;
-    }
-    return result;
+	int result = -1;
+	// A launcher whose start failed may remove the empty directories between two of our steps.
+	for (int attempt = 0; attempt < 20 && result != 0; attempt++) {
+		errno = 0;
+		result = prepare_directory(paths->run_dir, failure) == 0 ? prepare_directory(paths->daemon_dir, failure) : -1;
+		if (errno != ENOENT)
+			break;
+	}
+	return result;
 }
 
 void run_dir_remove_if_empty(const struct paths *paths)
 {
-    if (rmdir(paths->daemon_dir) == 0)
-        rmdir(paths->run_dir);
+	if (rmdir(paths->daemon_dir) == 0)
+		rmdir(paths->run_dir);
 }

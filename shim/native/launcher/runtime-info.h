@@ -11,13 +11,13 @@
 
 /** What a shim says about itself. The texts of containerd.types.RuntimeInfo, still apart. */
 struct runtime_info {
-    const char *name;
-    const char *version;
-    const char *revision;
-    const uint8_t *options; // the google.protobuf.Any that containerd gave, returned as it is
-    size_t options_size;
-    const char *features; // OCI features document, JSON
-    size_t features_size;
+	const char *name;
+	const char *version;
+	const char *revision;
+	const uint8_t *options; // the google.protobuf.Any that containerd gave, returned as it is
+	size_t options_size;
+	const char *features; // OCI features document, JSON
+	size_t features_size;
 };
 
 /** Its length, or 0 where it does not fit. */

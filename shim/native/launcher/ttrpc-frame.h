@@ -10,10 +10,10 @@ enum { TTRPC_REQUEST = 1, TTRPC_RESPONSE = 2 };
 
 /** What stands before each ttrpc message: all numbers big-endian. */
 struct ttrpc_header {
-    uint32_t size;
-    uint32_t stream;
-    uint8_t type;
-    uint8_t flags;
+	uint32_t size;
+	uint32_t stream;
+	uint8_t type;
+	uint8_t flags;
 };
 
 void ttrpc_header_encode(uint8_t data[TTRPC_HEADER_SIZE], const struct ttrpc_header *header);
