@@ -1,0 +1,74 @@
+/*
+ * System calls and constants that the C libraries of Debian 12 do not declare, taken from the kernel's uapi headers.
+ * They are spelled out here, because musl's wrapper has no kernel headers in its path.
+ */
+#ifndef LXCRI_KERNEL_H
+#define LXCRI_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The generic table: the numbers are the same on every architecture since Linux 5.1. */
+#ifndef SYS_open_tree
+#define SYS_open_tree 428
+#define SYS_move_mount 429
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef SYS_mount_setattr
+#define SYS_mount_setattr 442
+#endif
+
+#define LXCRI_OPEN_TREE_CLONE 1u
+#define LXCRI_AT_RECURSIVE 0x8000u
+#define LXCRI_MOVE_MOUNT_F_EMPTY_PATH 0x4u
+#define LXCRI_MOVE_MOUNT_T_SYMLINKS 0x10u
+#define LXCRI_CLOSE_RANGE_CLOEXEC 4u
+
+struct lxcri_mount_attr {
+	uint64_t attr_set;
+	uint64_t attr_clr;
+	uint64_t propagation;
+	uint64_t userns_fd;
+};
+
+static inline int lxcri_open_tree(int dirfd, const char *path, unsigned int flags)
+{
+	return (int)syscall(SYS_open_tree, dirfd, path, flags);
+}
+
+static inline int lxcri_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned int flags)
+{
+	return (int)syscall(SYS_move_mount, from, from_path, to, to_path, flags);
+}
+
+static inline int lxcri_mount_setattr(int dirfd, const char *path, unsigned int flags, struct lxcri_mount_attr *attr)
+{
+	return (int)syscall(SYS_mount_setattr, dirfd, path, flags, attr, sizeof(*attr));
+}
+
+static inline int lxcri_pidfd_open(int pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0u);
+}
+
+static inline int lxcri_pidfd_send_signal(int pidfd, int signal)
+{
+	return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0u);
+}
+
+static inline int lxcri_close_range(unsigned int first, unsigned int last, unsigned int flags)
+{
+	return (int)syscall(SYS_close_range, first, last, flags);
+}
+
+#endif

@@ -1,0 +1,190 @@
+/* The table of the plan's operations, and those that only note something for take_credentials and execve. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/plan.h"
+#include "setup.h"
+
+/* field JSON-PATH: where in config.json the operations that follow come from */
+static int op_field(void *context, char **arguments)
+{
+	struct setup *setup = context;
+
+	setup->field = arguments[0];
+	return 0;
+}
+
+static int append(char ***list, size_t *count, char *word)
+{
+	/* Grows by doubling whenever the count is a power of two; one place is kept for the closing NULL. */
+	if ((*count & (*count + 1)) == 0) {
+		char **grown = realloc(*list, (2 * *count + 2) * sizeof(char *));
+
+		if (!grown)
+			return -1;
+		*list = grown;
+	}
+	(*list)[(*count)++] = word;
+	(*list)[*count] = NULL;
+	return 0;
+}
+
+/* arg VALUE */
+static int op_arg(void *context, char **arguments)
+{
+	struct setup *setup = context;
+
+	return append(&setup->arguments, &setup->argument_count, arguments[0]);
+}
+
+/* env NAME=VALUE */
+static int op_env(void *context, char **arguments)
+{
+	struct setup *setup = context;
+
+	return append(&setup->environment, &setup->environment_count, arguments[0]);
+}
+
+/* cwd PATH */
+static int op_cwd(void *context, char **arguments)
+{
+	struct setup *setup = context;
+
+	setup->cwd = arguments[0];
+	return 0;
+}
+
+/* user UID GID UMASK(decimal) SETGROUPS(0|1) */
+static int op_user(void *context, char **arguments)
+{
+	struct setup *setup = context;
+	uint32_t mask;
+
+	if (plan_u32(arguments[0], &setup->uid) < 0 || plan_u32(arguments[1], &setup->gid) < 0)
+		return -1;
+	if (plan_u32(arguments[2], &mask) < 0)
+		return -1;
+	setup->umask = (mode_t)mask;
+	setup->may_set_groups = arguments[3][0] == '1';
+	return 0;
+}
+
+/* group GID */
+static int op_group(void *context, char **arguments)
+{
+	struct setup *setup = context;
+
+	if (setup->group_count == SETUP_MAX_GROUPS) {
+		errno = E2BIG;
+		return -1;
+	}
+	return plan_u32(arguments[0], &setup->groups[setup->group_count++]);
+}
+
+/* capabilities BOUNDING EFFECTIVE PERMITTED INHERITABLE AMBIENT: bit masks in hexadecimal */
+static int op_capabilities(void *context, char **arguments)
+{
+	struct setup *setup = context;
+	struct capability_sets *sets = &setup->capabilities;
+	uint64_t *masks[] = {&sets->bounding, &sets->effective, &sets->permitted, &sets->inheritable, &sets->ambient};
+
+	for (int i = 0; i < 5; i++)
+		if (plan_hex64(arguments[i], masks[i]) < 0)
+			return -1;
+	return 0;
+}
+
+/* rlimit RESOURCE SOFT HARD */
+static int op_rlimit(void *context, char **arguments)
+{
+	struct setup *setup = context;
+	struct rlimit_request *request;
+
+	if (setup->rlimit_count == SETUP_MAX_RLIMITS) {
+		errno = E2BIG;
+		return -1;
+	}
+	request = &setup->rlimits[setup->rlimit_count++];
+	if (plan_u32(arguments[0], &request->resource) < 0 || plan_u64(arguments[1], &request->soft) < 0)
+		return -1;
+	return plan_u64(arguments[2], &request->hard);
+}
+
+/* no-new-privileges */
+static int op_no_new_privileges(void *context, char **arguments)
+{
+	struct setup *setup = context;
+
+	(void)arguments;
+	setup->no_new_privileges = true;
+	return 0;
+}
+
+/* personality NUMBER */
+static int op_personality(void *context, char **arguments)
+{
+	struct setup *setup = context;
+
+	setup->set_personality = true;
+	return plan_u32(arguments[0], &setup->personality);
+}
+
+/* hostname NAME */
+static int op_hostname(void *context, char **arguments)
+{
+	(void)context;
+	return sethostname(arguments[0], strlen(arguments[0]));
+}
+
+/* domainname NAME */
+static int op_domainname(void *context, char **arguments)
+{
+	(void)context;
+	return setdomainname(arguments[0], strlen(arguments[0]));
+}
+
+static const struct plan_operation operations[] = {
+	{"field", 1, op_field},
+	{"attach", 7, op_attach},
+	{"mount", 5, op_mount},
+	{"setattr", 5, op_setattr},
+	{"propagation", 2, op_propagation},
+	{"unmount", 1, op_unmount},
+	{"mask", 1, op_mask},
+	{"readonly", 1, op_readonly},
+	{"mkdir", 2, op_mkdir},
+	{"mknod", 7, op_mknod},
+	{"symlink", 2, op_symlink},
+	{"write", 2, op_write},
+	{"hostname", 1, op_hostname},
+	{"domainname", 1, op_domainname},
+	{"rlimit", 3, op_rlimit},
+	{"user", 4, op_user},
+	{"group", 1, op_group},
+	{"capabilities", 5, op_capabilities},
+	{"no-new-privileges", 0, op_no_new_privileges},
+	{"personality", 1, op_personality},
+	{"cwd", 1, op_cwd},
+	{"arg", 1, op_arg},
+	{"env", 1, op_env},
+};
+
+int run_setup_plan(struct setup *setup, int plan_fd)
+{
+	/* Never freed: arguments, environment and paths point into it until execve. */
+	struct plan plan;
+
+	setup->field = "init.plan";
+	if (plan_read(&plan, plan_fd) < 0)
+		return -1;
+	if (plan_run(&plan, operations, sizeof(operations) / sizeof(operations[0]), setup) < 0)
+		return -1;
+	if (!setup->argument_count) {
+		setup->field = "process.args";
+		errno = EINVAL;
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,90 @@
+/* What the init knows while it carries out its plan. */
+#ifndef LXCRI_INIT_SETUP_H
+#define LXCRI_INIT_SETUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../common/gate.h"
+
+#define SETUP_MAX_FDS 1024
+#define SETUP_MAX_GROUPS 4096
+#define SETUP_MAX_RLIMITS 16
+
+/* The first descriptors that the monitor sends; mount sources follow. */
+enum setup_fd { SETUP_PLAN, SETUP_STDIN, SETUP_STDOUT, SETUP_STDERR, SETUP_TREES };
+
+struct capability_sets {
+	uint64_t bounding, effective, permitted, inheritable, ambient;
+};
+
+struct rlimit_request {
+	uint32_t resource;
+	uint64_t soft, hard;
+};
+
+struct setup {
+	int fds[SETUP_MAX_FDS];
+	size_t fd_count;
+
+	/* The JSON path in config.json that the current operation comes from, for errors. */
+	const char *field;
+	/* Set where errno alone does not say enough; sent in place of "<field>: <strerror>". */
+	char failure[GATE_TEXT];
+
+	/* Applied last, in the order that the kernel demands (see credentials.c). */
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[SETUP_MAX_GROUPS];
+	size_t group_count;
+	bool may_set_groups;
+	struct capability_sets capabilities;
+	struct rlimit_request rlimits[SETUP_MAX_RLIMITS];
+	size_t rlimit_count;
+	bool no_new_privileges;
+	bool set_personality;
+	uint32_t personality;
+	mode_t umask;
+	const char *cwd;
+
+	char **arguments;
+	size_t argument_count;
+	char **environment;
+	size_t environment_count;
+	/* The payload, found in PATH: what execve gets. */
+	char executable[4096];
+};
+
+/* Records a failure text (printf-like) and returns -1; errno stays. */
+int setup_fail(struct setup *setup, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The operations of the plan, each in the file of its concept. `arguments` are as described in plan-operations.c. */
+int op_attach(void *context, char **arguments);
+int op_mount(void *context, char **arguments);
+int op_setattr(void *context, char **arguments);
+int op_propagation(void *context, char **arguments);
+int op_unmount(void *context, char **arguments);
+int op_mask(void *context, char **arguments);
+int op_readonly(void *context, char **arguments);
+int op_mkdir(void *context, char **arguments);
+int op_mknod(void *context, char **arguments);
+int op_symlink(void *context, char **arguments);
+int op_write(void *context, char **arguments);
+
+/* Carries out a whole plan file. Returns 0, or -1 with errno and perhaps setup->failure. */
+int run_setup_plan(struct setup *setup, int plan_fd);
+
+/* Puts the container's stdio on 0, 1 and 2 and gives it to the container's user. */
+int install_stdio(struct setup *setup);
+
+/* Takes on the process's limits, user, groups, capabilities, working directory. There is no way back. */
+int take_credentials(struct setup *setup);
+
+/* Adds HOME from /etc/passwd where the environment has none, as runc does. */
+int complete_environment(struct setup *setup);
+
+/* Finds the payload as execvp would, as the container's user; fills setup->executable. */
+int find_executable(struct setup *setup);
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * The container's cgroups, removed by us whoever forgot them: liblxc removes them at a regular end, but not when it
+ * was killed, and not while a process of a container without a PID namespace lives on.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "monitor.h"
+
+#define REMOVE_TRIES 400
+#define REMOVE_PAUSE_NS 5000000L
+#define MAX_DEPTH 64
+
+static bool write_file_at(int directory, const char *name, const char *value)
+{
+	int fd = openat(directory, name, O_WRONLY | O_CLOEXEC);
+	bool written;
+
+	if (fd < 0)
+		return false;
+	written = write(fd, value, strlen(value)) >= 0;
+	close(fd);
+	return written;
+}
+
+static void kill_listed(int procs)
+{
+	char buffer[4096 + 1];
+	ssize_t size;
+
+	/* What a full buffer cuts off is killed on the next try. */
+	size = read(procs, buffer, sizeof(buffer) - 1);
+	if (size <= 0)
+		return;
+	buffer[size] = '\0';
+	for (char *line = buffer, *end; (end = strchr(line, '\n')); line = end + 1) {
+		long pid = strtol(line, NULL, 10);
+
+		if (pid > 1 && pid != getpid())
+			kill((pid_t)pid, SIGKILL);
+	}
+}
+
+static void kill_members(int directory)
+{
+	int procs;
+
+	if (write_file_at(directory, "cgroup.kill", "1"))
+		return;
+	procs = openat(directory, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	if (procs >= 0) {
+		kill_listed(procs);
+		close(procs);
+	}
+	/* A frozen process dies only once it is thawed. */
+	write_file_at(directory, "freezer.state", "THAWED");
+}
+
+/* Depth first; true when the directory is gone. */
+static bool remove_tree(int parent, const char *name, int depth)
+{
+	struct dirent *entry;
+	DIR *stream;
+	int fd;
+
+	if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return true;
+	if (errno != EBUSY && errno != ENOTEMPTY)
+		return false;
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT;
+	kill_members(fd);
+	stream = fdopendir(fd);
+	if (!stream) {
+		close(fd);
+		return false;
+	}
+	while (depth < MAX_DEPTH && (entry = readdir(stream)))
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			remove_tree(fd, entry->d_name, depth + 1);
+	closedir(stream);
+	return unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+static bool remove_all(const struct monitor *monitor)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < monitor->cgroup_count; i++)
+		all = remove_tree(AT_FDCWD, monitor->cgroups[i], 0) && all;
+	return all;
+}
+
+void remove_cgroups(struct monitor *monitor)
+{
+	const struct timespec pause = {0, REMOVE_PAUSE_NS};
+
+	for (int attempt = 0; attempt < REMOVE_TRIES; attempt++) {
+		if (remove_all(monitor))
+			return;
+		nanosleep(&pause, NULL);
+	}
+	for (size_t i = 0; i < monitor->cgroup_count; i++)
+		if (access(monitor->cgroups[i], F_OK) == 0)
+			warn(monitor, "cannot remove the cgroup %s: its processes do not die", monitor->cgroups[i]);
+}

@@ -1,0 +1,182 @@
+/*
+ * The line protocol with the daemon, on the socket that it started the monitor with and on `monitor.sock`, where the
+ * next daemon finds it. A connection begins with what is known, so a daemon never needs to ask.
+ *
+ *   monitor -> daemon   created PID START-TIME | running | start-failed ERRNO TEXT | failed ERRNO TEXT |
+ *                       exited STATUS SECONDS NANOSECONDS | signalled ERRNO | warning TEXT
+ *   daemon -> monitor   start | signal NUMBER | close-stdin | release
+ *
+ * The connection's end, after `exited` or `failed`, says that everything of the container is cleaned up.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "monitor.h"
+
+static void drop(struct connection *connection)
+{
+	if (connection->fd >= 0)
+		close(connection->fd);
+	connection->fd = -1;
+	connection->length = 0;
+}
+
+/* Never waits: a daemon that does not read is dropped, connects again and is told everything anew. */
+static void send_line(struct connection *connection, const char *line, size_t size)
+{
+	if (connection->fd < 0)
+		return;
+	if (send(connection->fd, line, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size)
+		drop(connection);
+}
+
+static size_t format_line(char *line, size_t room, const char *format, va_list list)
+{
+	int size = vsnprintf(line, room - 1, format, list);
+	size_t length = size < 0 ? 0 : (size_t)size < room - 1 ? (size_t)size : room - 2;
+
+	for (size_t i = 0; i < length; i++)
+		if (line[i] == '\n')
+			line[i] = ' ';
+	line[length] = '\n';
+	return length + 1;
+}
+
+void tell(struct monitor *monitor, const char *format, ...)
+{
+	char line[GATE_TEXT + 64];
+	va_list list;
+	size_t size;
+
+	va_start(list, format);
+	size = format_line(line, sizeof(line), format, list);
+	va_end(list);
+	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
+		send_line(&monitor->connections[i], line, size);
+}
+
+void warn(struct monitor *monitor, const char *format, ...)
+{
+	char text[GATE_TEXT];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text, sizeof(text), format, list);
+	va_end(list);
+	dprintf(STDERR_FILENO, "lxcri-monitor: WARN %s\n", text);
+	tell(monitor, "warning %s", text);
+}
+
+static void answer(struct connection *connection, const char *format, ...)
+{
+	char line[GATE_TEXT + 64];
+	va_list list;
+	size_t size;
+
+	va_start(list, format);
+	size = format_line(line, sizeof(line), format, list);
+	va_end(list);
+	send_line(connection, line, size);
+}
+
+static void greet(const struct monitor *monitor, struct connection *connection)
+{
+	if (monitor->phase != PHASE_CREATING && monitor->init_pid > 0)
+		answer(connection, "created %d %llu", (int)monitor->init_pid, (unsigned long long)monitor->init_start_time);
+	if (monitor->phase == PHASE_RUNNING)
+		answer(connection, "running");
+	if (monitor->failed)
+		answer(connection, "failed %d %s", monitor->failure.error, monitor->failure.text);
+	else if (monitor->phase == PHASE_STOPPED)
+		answer(
+			connection, "exited %d %lld %ld", monitor->exit_status, (long long)monitor->exited_at.tv_sec,
+			monitor->exited_at.tv_nsec);
+}
+
+static void adopt_connection(struct monitor *monitor, int fd)
+{
+	struct connection *place = &monitor->connections[0];
+
+	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
+		if (monitor->connections[i].fd < 0)
+			place = &monitor->connections[i];
+	/* All taken: the oldest kind of caller is a daemon that died unseen; make room. */
+	drop(place);
+	place->fd = fd;
+	greet(monitor, place);
+}
+
+int open_control(struct monitor *monitor, int first_connection)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "monitor.sock"};
+
+	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
+		monitor->connections[i].fd = -1;
+	adopt_connection(monitor, first_connection);
+	monitor->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (monitor->listener < 0)
+		return monitor_fail(monitor, "cannot create a socket: %s", strerror(errno));
+	umask(0177);
+	if (bind(monitor->listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(monitor->listener, 8) < 0)
+		return monitor_fail(monitor, "cannot listen on monitor.sock: %s", strerror(errno));
+	umask(022);
+	return 0;
+}
+
+void accept_connection(struct monitor *monitor)
+{
+	int fd = accept4(monitor->listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0)
+		adopt_connection(monitor, fd);
+}
+
+static void run_command(struct monitor *monitor, struct connection *connection, const char *line)
+{
+	if (strcmp(line, "start") == 0) {
+		command_start(monitor);
+	} else if (strncmp(line, "signal ", 7) == 0) {
+		answer(connection, "signalled %d", command_signal(monitor, atoi(line + 7)));
+	} else if (strcmp(line, "close-stdin") == 0) {
+		close_stdin(monitor);
+	} else if (strcmp(line, "release") == 0) {
+		monitor->released = true;
+	} else {
+		warn(monitor, "unknown command \"%s\"", line);
+	}
+}
+
+void read_connection(struct monitor *monitor, struct connection *connection)
+{
+	ssize_t size = recv(
+		connection->fd, connection->line + connection->length, sizeof(connection->line) - connection->length,
+		MSG_DONTWAIT);
+	char *end;
+
+	if (size < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (size <= 0) {
+		drop(connection);
+		return;
+	}
+	connection->length += (size_t)size;
+	while (connection->fd >= 0 && (end = memchr(connection->line, '\n', connection->length))) {
+		size_t used = (size_t)(end - connection->line) + 1;
+
+		*end = '\0';
+		run_command(monitor, connection, connection->line);
+		if (connection->fd < 0)
+			return;
+		connection->length -= used;
+		memmove(connection->line, connection->line + used, connection->length);
+	}
+	if (connection->length == sizeof(connection->line))
+		drop(connection);
+}

@@ -1,0 +1,130 @@
+/* Starting the driver: the program that knows the container technology (for LXC: lxcri-lxc). */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../common/driver-report.h"
+#include "../common/kernel.h"
+#include "monitor.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010u
+#endif
+#define LXCRI_F_ADD_SEALS 1033
+#define LXCRI_ALL_SEALS 0xf /* seal, shrink, grow, write */
+
+static int create_memory_file(void)
+{
+	int fd = memfd_create("lxcri-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+	/* Before Linux 6.3 every memory file may be executed, and the flag is unknown. */
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("lxcri-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	return fd;
+}
+
+static int fill(int to, int from)
+{
+	struct stat st;
+	off_t offset = 0;
+
+	if (fstat(from, &st) < 0)
+		return -1;
+	while (offset < st.st_size)
+		if (sendfile(to, from, &offset, (size_t)(st.st_size - offset)) <= 0)
+			return -1;
+	return fcntl(to, LXCRI_F_ADD_SEALS, LXCRI_ALL_SEALS);
+}
+
+/* A sealed copy of the init, opened read-only: a file that is open for writing cannot be executed. */
+static int copy_init(const char *program)
+{
+	char path[64];
+	int from, copy, result = -1;
+
+	from = open(program, O_RDONLY | O_CLOEXEC);
+	if (from < 0)
+		return -1;
+	copy = create_memory_file();
+	if (copy >= 0 && fill(copy, from) == 0) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", copy);
+		result = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (copy >= 0)
+		close(copy);
+	close(from);
+	return result;
+}
+
+/* Puts `from` on `to`, open across exec. The sources are all above the targets (see move_up). */
+static int place(int from, int to)
+{
+	return dup2(from, to) == to ? 0 : -1;
+}
+
+static int move_up(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, DRIVER_REPORT_FD + 1);
+}
+
+static void run_driver(char *const *arguments, int gate, int init, int report)
+{
+	int null = move_up(open("/dev/null", O_RDWR | O_CLOEXEC));
+	int log = move_up(STDERR_FILENO);
+	sigset_t none;
+
+	gate = move_up(gate);
+	init = move_up(init);
+	report = move_up(report);
+	if (place(null, 0) || place(null, 1) || place(log, 2) || place(gate, GATE_FD) || place(init, GATE_INIT_FD) ||
+		place(report, DRIVER_REPORT_FD))
+		_exit(126);
+	/* Without its monitor nobody would record the container's end: then it ends too, and the daemon cleans up. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execv(arguments[0], arguments);
+	dprintf(STDERR_FILENO, "lxcri-monitor: ERROR cannot execute %s: %s\n", arguments[0], strerror(errno));
+	_exit(127);
+}
+
+static int open_gate(int pair[2])
+{
+	int on = 1;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	/* The kernel vouches for the init's pid, seen from here. */
+	return setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+}
+
+int start_driver(struct monitor *monitor)
+{
+	int gate[2], report[2];
+	int init = copy_init(monitor->init_program);
+
+	if (init < 0)
+		return monitor_fail(monitor, "cannot prepare the init %s: %s", monitor->init_program, strerror(errno));
+	if (open_gate(gate) < 0 || pipe2(report, O_CLOEXEC) < 0)
+		return monitor_fail(monitor, "cannot create the driver's pipes: %s", strerror(errno));
+	monitor->driver_pid = fork();
+	if (monitor->driver_pid == 0)
+		run_driver(monitor->driver, gate[1], init, report[1]);
+	close(init);
+	close(gate[1]);
+	close(report[1]);
+	monitor->gate = gate[0];
+	monitor->driver_report = report[0];
+	if (monitor->driver_pid < 0)
+		return monitor_fail(monitor, "cannot start the driver: %s", strerror(errno));
+	return 0;
+}

@@ -1,0 +1,161 @@
+/*
+ *   lxcri-monitor DIRECTORY            runs the container that DIRECTORY/monitor.plan describes; descriptor 3 is the
+ *                                      first connection of the daemon that started it
+ *   lxcri-monitor --cleanup DIRECTORY  removes what a monitor that died has left: processes, cgroups, mounts
+ *
+ * stderr is a log file in the directory. See monitor.h.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "monitor.h"
+
+#define CONTROL_FD 3
+#define KEPT_OUTPUT_POLL_MS 100
+
+int monitor_fail(struct monitor *monitor, const char *format, ...)
+{
+	va_list list;
+
+	if (monitor->failed)
+		return -1;
+	monitor->failed = true;
+	monitor->failure.error = errno;
+	va_start(list, format);
+	vsnprintf(monitor->failure.text, sizeof(monitor->failure.text), format, list);
+	va_end(list);
+	return -1;
+}
+
+static void initialize(struct monitor *monitor)
+{
+	monitor->gate = monitor->driver_report = monitor->start_report = -1;
+	monitor->init_pidfd = monitor->listener = monitor->signals = -1;
+	for (int i = 0; i < 3; i++)
+		monitor->streams[i] = (struct stream){"", -1, -1};
+	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
+		monitor->connections[i].fd = -1;
+}
+
+/* Every signal but SIGCHLD is ignored by being blocked: only the container's end ends its monitor. */
+static int watch_signals(struct monitor *monitor)
+{
+	sigset_t all, children;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	sigemptyset(&children);
+	sigaddset(&children, SIGCHLD);
+	monitor->signals = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (monitor->signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return monitor_fail(monitor, "cannot watch for children: %s", strerror(errno));
+	return 0;
+}
+
+static int start(struct monitor *monitor)
+{
+	if (open_control(monitor, CONTROL_FD) < 0 || watch_signals(monitor) < 0 || monitor_read_plan(monitor) < 0)
+		return -1;
+	if (open_streams(monitor) < 0 || mount_rootfs(monitor) < 0)
+		return -1;
+	return start_driver(monitor);
+}
+
+/* The descriptors of the main loop, in a fixed order. */
+enum watched { WATCH_SIGNALS, WATCH_GATE, WATCH_START, WATCH_DRIVER, WATCH_LISTENER, WATCH_CONNECTIONS };
+
+static void wait_for_event(struct monitor *monitor, int timeout)
+{
+	struct pollfd fds[WATCH_CONNECTIONS + MONITOR_MAX_CONNECTIONS] = {
+		[WATCH_SIGNALS] = {monitor->signals, POLLIN, 0},    [WATCH_GATE] = {monitor->gate, POLLIN, 0},
+		[WATCH_START] = {monitor->start_report, POLLIN, 0}, [WATCH_DRIVER] = {monitor->driver_report, POLLIN, 0},
+		[WATCH_LISTENER] = {monitor->listener, POLLIN, 0},
+	};
+	struct signalfd_siginfo signal;
+
+	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
+		fds[WATCH_CONNECTIONS + i] = (struct pollfd){monitor->connections[i].fd, POLLIN, 0};
+	if (poll(fds, sizeof(fds) / sizeof(fds[0]), timeout) <= 0)
+		return;
+	/* In the order of events in a container's life; a handler may close a later one, so each is checked again. */
+	if (fds[WATCH_GATE].revents && monitor->gate >= 0)
+		on_gate(monitor);
+	if (fds[WATCH_START].revents && monitor->start_report >= 0)
+		on_start_report(monitor);
+	if (fds[WATCH_DRIVER].revents && monitor->driver_report >= 0)
+		on_driver_report(monitor);
+	if (fds[WATCH_SIGNALS].revents) {
+		while (read(monitor->signals, &signal, sizeof(signal)) > 0)
+			continue;
+		on_child(monitor);
+	}
+	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
+		if (fds[WATCH_CONNECTIONS + i].revents && monitor->connections[i].fd >= 0)
+			read_connection(monitor, &monitor->connections[i]);
+	if (fds[WATCH_LISTENER].revents)
+		accept_connection(monitor);
+}
+
+static int run(struct monitor *monitor)
+{
+	if (start(monitor) < 0) {
+		monitor->phase = PHASE_STOPPED;
+		tell(monitor, "failed %d %s", monitor->failure.error, monitor->failure.text);
+	}
+	while (monitor->phase != PHASE_STOPPED)
+		wait_for_event(monitor, -1);
+	/* Let liblxc finish its own cleaning first. */
+	while (monitor->driver_pid > 0 && !monitor->driver_ended)
+		wait_for_event(monitor, -1);
+	remove_cgroups(monitor);
+	unmount_rootfs(monitor);
+	while (settle_streams(monitor))
+		wait_for_event(monitor, KEPT_OUTPUT_POLL_MS);
+	unlink("monitor.sock");
+	return 0;
+}
+
+/* For the daemon, when a monitor was killed: everything that it would have removed, and an end on record. */
+static int clean_up(struct monitor *monitor)
+{
+	if (monitor_read_plan(monitor) < 0) {
+		dprintf(STDERR_FILENO, "lxcri-monitor: ERROR %s\n", monitor->failure.text);
+		return 1;
+	}
+	remove_cgroups(monitor);
+	for (size_t i = 0; i < monitor->mount_count; i++)
+		monitor->mounts[i].mounted = true;
+	unmount_rootfs(monitor);
+	if (!status_is_stopped()) {
+		monitor->phase = PHASE_STOPPED;
+		monitor->exit_status = SIGNALED_STATUS_BASE + SIGKILL;
+		clock_gettime(CLOCK_REALTIME, &monitor->exited_at);
+		write_status(monitor);
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct monitor monitor;
+	bool cleanup = argc == 3 && strcmp(argv[1], "--cleanup") == 0;
+	const char *directory = cleanup ? argv[2] : argc == 2 ? argv[1] : NULL;
+
+	if (!directory) {
+		dprintf(STDERR_FILENO, "usage: lxcri-monitor [--cleanup] DIRECTORY (started by the shim daemon)\n");
+		return 2;
+	}
+	initialize(&monitor);
+	if (chdir(directory) < 0) {
+		dprintf(STDERR_FILENO, "lxcri-monitor: ERROR cannot enter %s: %s\n", directory, strerror(errno));
+		return 1;
+	}
+	return cleanup ? clean_up(&monitor) : run(&monitor);
+}

@@ -1,0 +1,130 @@
+/*
+ * The monitor of one container: it outlives the daemon, so everything that must not be lost passes through it or its
+ * files. It opens the stdio FIFOs, mounts the root file system, starts the driver (liblxc), guards the gate, writes
+ * what happened to the file `status`, and tells whichever daemon is connected.
+ */
+#ifndef LXCRI_MONITOR_H
+#define LXCRI_MONITOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "../common/gate.h"
+
+#define MONITOR_MAX_MOUNTS 64
+#define MONITOR_MAX_TREES 1000
+#define MONITOR_MAX_CGROUPS 64
+#define MONITOR_MAX_DRIVER_ARGUMENTS 8
+#define MONITOR_MAX_CONNECTIONS 4
+
+/* Exit status of a process that a signal ended, as containerd counts it. */
+#define SIGNALED_STATUS_BASE 128
+
+enum phase { PHASE_CREATING, PHASE_CREATED, PHASE_RUNNING, PHASE_STOPPED };
+
+struct rootfs_mount {
+	const char *directory; /* where to stand for the call: overlay's lowerdir may be relative to it; "" for nowhere */
+	const char *source, *target, *type, *data;
+	uint64_t flags;
+	bool mounted;
+};
+
+struct tree_source {
+	const char *field, *source;
+	bool recursive;
+};
+
+/* One standard stream of the container: what the init gets, and what keeps the FIFO alive meanwhile. */
+struct stream {
+	const char *path; /* "" is /dev/null */
+	int payload_fd;
+	int hold_fd;
+};
+
+struct connection {
+	int fd; /* -1: free */
+	size_t length;
+	char line[64];
+};
+
+struct monitor {
+	enum phase phase;
+	const char *field; /* JSON path of what is done now, for errors */
+
+	/* From the plan. */
+	struct stream streams[3];
+	struct rootfs_mount mounts[MONITOR_MAX_MOUNTS];
+	size_t mount_count;
+	struct tree_source trees[MONITOR_MAX_TREES];
+	size_t tree_count;
+	const char *cgroups[MONITOR_MAX_CGROUPS];
+	size_t cgroup_count;
+	const char *init_program;
+	char *driver[MONITOR_MAX_DRIVER_ARGUMENTS + 1];
+	size_t driver_arguments;
+
+	/* The container. */
+	pid_t driver_pid;
+	bool driver_ended;
+	int gate, driver_report, start_report; /* -1 where there is none */
+	bool setting_up;                       /* the init has said hello */
+	pid_t init_pid;
+	int init_pidfd;
+	uint64_t init_start_time;
+	bool failed;
+	struct gate_failure failure;
+	int exit_status;
+	struct timespec exited_at;
+
+	/* The outside. */
+	int listener, signals;
+	struct connection connections[MONITOR_MAX_CONNECTIONS];
+	bool released;
+};
+
+/* plan-operations.c: reads `plan`; nothing is done yet, so that cleanup can read it too. */
+int monitor_read_plan(struct monitor *monitor);
+
+/* rootfs.c */
+int mount_rootfs(struct monitor *monitor);
+void unmount_rootfs(struct monitor *monitor);
+
+/* streams.c */
+int open_streams(struct monitor *monitor);
+void close_payload_streams(struct monitor *monitor);
+void close_stdin(struct monitor *monitor);
+/* After the end: lets go of every stream whose output has a reader. True while unread output is still kept. */
+bool settle_streams(struct monitor *monitor);
+
+/* cgroups.c: kills what is left in the container's cgroups and removes them. */
+void remove_cgroups(struct monitor *monitor);
+
+/* driver.c */
+int start_driver(struct monitor *monitor);
+
+/* container.c: the events of the main loop */
+void on_gate(struct monitor *monitor);
+void on_start_report(struct monitor *monitor);
+void on_driver_report(struct monitor *monitor);
+void on_child(struct monitor *monitor);
+void command_start(struct monitor *monitor);
+int command_signal(struct monitor *monitor, int number);
+
+/* status-file.c */
+void write_status(const struct monitor *monitor);
+/* The status file of an earlier monitor, for cleanup: true and *stopped where it recorded the end. */
+bool status_is_stopped(void);
+
+/* control.c */
+int open_control(struct monitor *monitor, int first_connection);
+void accept_connection(struct monitor *monitor);
+void read_connection(struct monitor *monitor, struct connection *connection);
+void tell(struct monitor *monitor, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void warn(struct monitor *monitor, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Records the first failure (errno and text) and returns -1. */
+int monitor_fail(struct monitor *monitor, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

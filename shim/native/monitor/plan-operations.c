@@ -1,0 +1,115 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/plan.h"
+#include "monitor.h"
+
+static int too_many(void)
+{
+	errno = E2BIG;
+	return -1;
+}
+
+/* field JSON-PATH */
+static int op_field(void *context, char **arguments)
+{
+	struct monitor *monitor = context;
+
+	monitor->field = arguments[0];
+	return 0;
+}
+
+/* stdio NUMBER PATH: a FIFO or a file to append to; an empty path is /dev/null */
+static int op_stdio(void *context, char **arguments)
+{
+	struct monitor *monitor = context;
+	uint32_t number;
+
+	if (plan_u32(arguments[0], &number) < 0 || number > 2) {
+		errno = EPROTO;
+		return -1;
+	}
+	monitor->streams[number].path = arguments[1];
+	return 0;
+}
+
+/* mount DIRECTORY SOURCE TARGET TYPE FLAGS DATA: on the host, in order; see struct rootfs_mount */
+static int op_mount(void *context, char **arguments)
+{
+	struct monitor *monitor = context;
+	struct rootfs_mount *entry;
+
+	if (monitor->mount_count == MONITOR_MAX_MOUNTS)
+		return too_many();
+	entry = &monitor->mounts[monitor->mount_count++];
+	*entry = (struct rootfs_mount){arguments[0], arguments[1], arguments[2], arguments[3], arguments[5], 0, false};
+	return plan_u64(arguments[4], &entry->flags);
+}
+
+/* tree SOURCE RECURSIVE(0|1): a path of the host that the init will mount; their order is their index */
+static int op_tree(void *context, char **arguments)
+{
+	struct monitor *monitor = context;
+
+	if (monitor->tree_count == MONITOR_MAX_TREES)
+		return too_many();
+	monitor->trees[monitor->tree_count++] = (struct tree_source){monitor->field, arguments[0], arguments[1][0] == '1'};
+	return 0;
+}
+
+/* cgroup DIRECTORY: absolute; it is the container's alone, and removed at its end */
+static int op_cgroup(void *context, char **arguments)
+{
+	struct monitor *monitor = context;
+
+	if (monitor->cgroup_count == MONITOR_MAX_CGROUPS)
+		return too_many();
+	monitor->cgroups[monitor->cgroup_count++] = arguments[0];
+	return 0;
+}
+
+/* init PROGRAM */
+static int op_init(void *context, char **arguments)
+{
+	struct monitor *monitor = context;
+
+	monitor->init_program = arguments[0];
+	return 0;
+}
+
+/* driver ARGUMENT: one each, the program first */
+static int op_driver(void *context, char **arguments)
+{
+	struct monitor *monitor = context;
+
+	if (monitor->driver_arguments == MONITOR_MAX_DRIVER_ARGUMENTS)
+		return too_many();
+	monitor->driver[monitor->driver_arguments++] = arguments[0];
+	return 0;
+}
+
+static const struct plan_operation operations[] = {
+	{"field", 1, op_field},   {"stdio", 2, op_stdio}, {"mount", 6, op_mount},   {"tree", 2, op_tree},
+	{"cgroup", 1, op_cgroup}, {"init", 1, op_init},   {"driver", 1, op_driver},
+};
+
+int monitor_read_plan(struct monitor *monitor)
+{
+	/* Never freed: the monitor points into it until it ends. */
+	struct plan plan;
+	int fd = open("monitor.plan", O_RDONLY | O_CLOEXEC);
+	int failed;
+
+	if (fd < 0)
+		return monitor_fail(monitor, "cannot open monitor.plan: %s", strerror(errno));
+	failed = plan_read(&plan, fd) < 0 ||
+			 plan_run(&plan, operations, sizeof(operations) / sizeof(operations[0]), monitor) < 0;
+	close(fd);
+	if (failed)
+		return monitor_fail(monitor, "cannot read monitor.plan: %s", strerror(errno));
+	monitor->field = NULL;
+	return 0;
+}

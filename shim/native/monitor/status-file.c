@@ -1,0 +1,62 @@
+/*
+ * The file `status`: the truth about the container's first process, for any daemon that comes. Lines of words:
+ *
+ *   phase created|running|stopped
+ *   pid PID START-TIME        (field 22 of /proc/PID/stat: the pair is unique until the next boot)
+ *   exit STATUS SECONDS NANOSECONDS
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "monitor.h"
+
+static const char *const phase_names[] = {"creating", "created", "running", "stopped"};
+
+static int save(const char *text, size_t size)
+{
+	int fd = open("status.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int failed;
+
+	if (fd < 0)
+		return -1;
+	failed = write(fd, text, size) != (ssize_t)size || fsync(fd) < 0;
+	close(fd);
+	if (failed || rename("status.new", "status") < 0)
+		return -1;
+	return 0;
+}
+
+void write_status(const struct monitor *monitor)
+{
+	char text[256];
+	int size = snprintf(
+		text, sizeof(text), "phase %s\npid %d %llu\n", phase_names[monitor->phase], (int)monitor->init_pid,
+		(unsigned long long)monitor->init_start_time);
+
+	if (monitor->phase == PHASE_STOPPED)
+		size += snprintf(
+			text + size, sizeof(text) - (size_t)size, "exit %d %lld %ld\n", monitor->exit_status,
+			(long long)monitor->exited_at.tv_sec, monitor->exited_at.tv_nsec);
+	/* A full disk must not end the container; the daemon still hears of it, and the next write may succeed. */
+	if (save(text, (size_t)size) < 0)
+		dprintf(STDERR_FILENO, "lxcri-monitor: WARN cannot write the status file: %s\n", strerror(errno));
+}
+
+bool status_is_stopped(void)
+{
+	char text[256];
+	int fd = open("status", O_RDONLY | O_CLOEXEC);
+	ssize_t size;
+
+	if (fd < 0)
+		return false;
+	size = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (size <= 0)
+		return false;
+	text[size] = '\0';
+	return strncmp(text, "phase stopped\n", 14) == 0;
+}
