@@ -52,48 +52,6 @@ export interface MountOptions {
   readonly data: string;
 }
 
-/** Options that set `MS_*` flags: mount(8), file system independent options; config.md, Linux mount options. */
-const SETS = new Map<string, number>([
-  ['bind', MS_BIND],
-  // mount(8) has it stand for rw, suid, dev, exec, async: what a mount without flags is anyway.
-  ['defaults', 0],
-  ['dirsync', MS_DIRSYNC],
-  ['iversion', MS_I_VERSION],
-  ['lazytime', MS_LAZYTIME],
-  ['mand', MS_MANDLOCK],
-  ['noatime', MS_NOATIME],
-  ['nodev', MS_NODEV],
-  ['nodiratime', MS_NODIRATIME],
-  ['noexec', MS_NOEXEC],
-  ['nosuid', MS_NOSUID],
-  ['nosymfollow', MS_NOSYMFOLLOW],
-  ['rbind', MS_BIND | MS_REC],
-  ['relatime', MS_RELATIME],
-  ['remount', MS_REMOUNT],
-  ['ro', MS_RDONLY],
-  ['silent', MS_SILENT],
-  ['strictatime', MS_STRICTATIME],
-  ['sync', MS_SYNCHRONOUS],
-]);
-
-/** Options that clear `MS_*` flags. */
-const CLEARS = new Map<string, number>([
-  ['async', MS_SYNCHRONOUS],
-  ['atime', MS_NOATIME],
-  ['dev', MS_NODEV],
-  ['diratime', MS_NODIRATIME],
-  ['exec', MS_NOEXEC],
-  ['loud', MS_SILENT],
-  ['noiversion', MS_I_VERSION],
-  ['nolazytime', MS_LAZYTIME],
-  ['nomand', MS_MANDLOCK],
-  ['norelatime', MS_RELATIME],
-  ['nostrictatime', MS_STRICTATIME],
-  ['rw', MS_RDONLY],
-  ['suid', MS_NOSUID],
-  ['symfollow', MS_NOSYMFOLLOW],
-]);
-
 /** Also the values of linux.rootfsPropagation. */
 export const PROPAGATION_FLAGS = {
   private: MS_PRIVATE,
@@ -105,50 +63,122 @@ export const PROPAGATION_FLAGS = {
   unbindable: MS_UNBINDABLE,
   runbindable: MS_UNBINDABLE | MS_REC,
 } as const;
-const PROPAGATIONS = new Map<string, number>(Object.entries(PROPAGATION_FLAGS));
 
-const RECURSIVE_SETS = new Map<string, number>([
-  ['rro', MOUNT_ATTR_RDONLY],
-  ['rnosuid', MOUNT_ATTR_NOSUID],
-  ['rnodev', MOUNT_ATTR_NODEV],
-  ['rnoexec', MOUNT_ATTR_NOEXEC],
-  ['rnodiratime', MOUNT_ATTR_NODIRATIME],
-  ['rnosymfollow', MOUNT_ATTR_NOSYMFOLLOW],
+/** What one option does to the result. */
+type Effect = (result: Result) => void;
+type Result = { -readonly [K in keyof MountOptions]: MountOptions[K] } & { readonly propagation: number[] };
+
+const set =
+  (flag: number): Effect =>
+  (result) => {
+    result.flags |= flag;
+    result.clearedFlags &= ~flag;
+  };
+
+const clear =
+  (flag: number): Effect =>
+  (result) => {
+    result.flags &= ~flag;
+    result.clearedFlags |= flag;
+  };
+
+const setRecursively =
+  (attribute: number): Effect =>
+  (result) => {
+    result.recursiveSet |= attribute;
+    result.recursiveClear &= ~attribute;
+  };
+
+const clearRecursively =
+  (attribute: number): Effect =>
+  (result) => {
+    result.recursiveSet &= ~attribute;
+    result.recursiveClear |= attribute;
+  };
+
+/** Access time is one value of three. Whatever it is, the whole mask must be in attr_clr: mount_setattr(2). */
+const atimeRecursively =
+  (value: number): Effect =>
+  (result) => {
+    result.recursiveSet = (result.recursiveSet & ~MOUNT_ATTR__ATIME) | value;
+    result.recursiveClear |= MOUNT_ATTR__ATIME;
+  };
+
+const propagate =
+  (flags: number): Effect =>
+  (result) => {
+    result.propagation.push(flags);
+  };
+
+/** config.md, Linux mount options; mount(8), file system independent options. */
+const EFFECTS = new Map<string, Effect>([
+  ['async', clear(MS_SYNCHRONOUS)],
+  ['atime', clear(MS_NOATIME)],
+  ['bind', set(MS_BIND)],
+  // mount(8) has it stand for rw, suid, dev, exec, async: what a mount without flags is anyway.
+  ['defaults', set(0)],
+  ['dev', clear(MS_NODEV)],
+  ['diratime', clear(MS_NODIRATIME)],
+  ['dirsync', set(MS_DIRSYNC)],
+  ['exec', clear(MS_NOEXEC)],
+  ['iversion', set(MS_I_VERSION)],
+  ['lazytime', set(MS_LAZYTIME)],
+  ['loud', clear(MS_SILENT)],
+  ['mand', set(MS_MANDLOCK)],
+  ['noatime', set(MS_NOATIME)],
+  ['nodev', set(MS_NODEV)],
+  ['nodiratime', set(MS_NODIRATIME)],
+  ['noexec', set(MS_NOEXEC)],
+  ['noiversion', clear(MS_I_VERSION)],
+  ['nolazytime', clear(MS_LAZYTIME)],
+  ['nomand', clear(MS_MANDLOCK)],
+  ['norelatime', clear(MS_RELATIME)],
+  ['nostrictatime', clear(MS_STRICTATIME)],
+  ['nosuid', set(MS_NOSUID)],
+  ['nosymfollow', set(MS_NOSYMFOLLOW)],
+  ['rbind', set(MS_BIND | MS_REC)],
+  ['relatime', set(MS_RELATIME)],
+  ['remount', set(MS_REMOUNT)],
+  ['ro', set(MS_RDONLY)],
+  ['rw', clear(MS_RDONLY)],
+  ['silent', set(MS_SILENT)],
+  ['strictatime', set(MS_STRICTATIME)],
+  ['suid', clear(MS_NOSUID)],
+  ['symfollow', clear(MS_NOSYMFOLLOW)],
+  ['sync', set(MS_SYNCHRONOUS)],
+
+  ...Object.entries(PROPAGATION_FLAGS).map(([option, flags]): [string, Effect] => [option, propagate(flags)]),
+
+  // Taking an access time away leaves the kernel's default, relatime.
+  ['ratime', atimeRecursively(MOUNT_ATTR_RELATIME)],
+  ['rdev', clearRecursively(MOUNT_ATTR_NODEV)],
+  ['rdiratime', clearRecursively(MOUNT_ATTR_NODIRATIME)],
+  ['rexec', clearRecursively(MOUNT_ATTR_NOEXEC)],
+  ['rnoatime', atimeRecursively(MOUNT_ATTR_NOATIME)],
+  ['rnodev', setRecursively(MOUNT_ATTR_NODEV)],
+  ['rnodiratime', setRecursively(MOUNT_ATTR_NODIRATIME)],
+  ['rnoexec', setRecursively(MOUNT_ATTR_NOEXEC)],
+  ['rnorelatime', atimeRecursively(MOUNT_ATTR_RELATIME)],
+  ['rnostrictatime', atimeRecursively(MOUNT_ATTR_RELATIME)],
+  ['rnosuid', setRecursively(MOUNT_ATTR_NOSUID)],
+  ['rnosymfollow', setRecursively(MOUNT_ATTR_NOSYMFOLLOW)],
+  ['rrelatime', atimeRecursively(MOUNT_ATTR_RELATIME)],
+  ['rro', setRecursively(MOUNT_ATTR_RDONLY)],
+  ['rrw', clearRecursively(MOUNT_ATTR_RDONLY)],
+  ['rstrictatime', atimeRecursively(MOUNT_ATTR_STRICTATIME)],
+  ['rsuid', clearRecursively(MOUNT_ATTR_NOSUID)],
+  ['rsymfollow', clearRecursively(MOUNT_ATTR_NOSYMFOLLOW)],
+
+  ['idmap', (result) => void (result.idmap = 'idmap')],
+  ['ridmap', (result) => void (result.idmap = 'ridmap')],
+  ['tmpcopyup', (result) => void (result.tmpcopyup = true)],
 ]);
-
-const RECURSIVE_CLEARS = new Map<string, number>([
-  ['rrw', MOUNT_ATTR_RDONLY],
-  ['rsuid', MOUNT_ATTR_NOSUID],
-  ['rdev', MOUNT_ATTR_NODEV],
-  ['rexec', MOUNT_ATTR_NOEXEC],
-  ['rdiratime', MOUNT_ATTR_NODIRATIME],
-  ['rsymfollow', MOUNT_ATTR_NOSYMFOLLOW],
-]);
-
-/**
- * Access time is one value of three; taking one away leaves the kernel's default, relatime. Whatever is set, the
- * whole mask must be in attr_clr: mount_setattr(2).
- */
-const RECURSIVE_ATIMES = new Map<string, number>([
-  ['rrelatime', MOUNT_ATTR_RELATIME],
-  ['rnoatime', MOUNT_ATTR_NOATIME],
-  ['rstrictatime', MOUNT_ATTR_STRICTATIME],
-  ['ratime', MOUNT_ATTR_RELATIME],
-  ['rnorelatime', MOUNT_ATTR_RELATIME],
-  ['rnostrictatime', MOUNT_ATTR_RELATIME],
-]);
-
-const EXTENSIONS = ['tmpcopyup', 'idmap', 'ridmap'] as const;
 
 /** Every option that is not handed to the file system, sorted: what `features` lists. */
-export const KNOWN_MOUNT_OPTIONS: readonly string[] = [
-  ...[SETS, CLEARS, PROPAGATIONS, RECURSIVE_SETS, RECURSIVE_CLEARS, RECURSIVE_ATIMES].flatMap((table) => [
-    ...table.keys(),
-  ]),
-  ...EXTENSIONS,
-].sort();
+export const KNOWN_MOUNT_OPTIONS: readonly string[] = [...EFFECTS.keys()].sort();
 
-const KNOWN = new Set(KNOWN_MOUNT_OPTIONS);
+/** Whether this option is one that the runtime handles, rather than the file system. */
+export const isKnownMountOption = (option: string): boolean => EFFECTS.has(option);
 
 /**
  * Sorts a mount's options by where they go, with runc's table (libcontainer/specconv, parseMountOptions). Of options
@@ -159,49 +189,22 @@ const KNOWN = new Set(KNOWN_MOUNT_OPTIONS);
  * the one before it, where runc joins their bits to a value that the kernel refuses.
  */
 export function parseMountOptions(options: readonly string[]): MountOptions {
-  const result = {
+  const result: Result = {
     flags: 0,
     clearedFlags: 0,
-    propagation: [] as number[],
+    propagation: [],
     recursiveSet: 0,
     recursiveClear: 0,
     tmpcopyup: false,
-    idmap: undefined as MountOptions['idmap'],
+    idmap: undefined,
+    data: '',
   };
   const data: string[] = [];
   for (const option of options) {
-    const propagation = PROPAGATIONS.get(option);
-    if (propagation !== undefined) result.propagation.push(propagation);
-    else if (option === 'tmpcopyup') result.tmpcopyup = true;
-    else if (option === 'idmap' || option === 'ridmap') result.idmap = option;
-    else if (!applyFlag(result, option) && !applyRecursive(result, option)) data.push(option);
+    const effect = EFFECTS.get(option);
+    if (effect === undefined) data.push(option);
+    else effect(result);
   }
-  return { ...result, data: data.join(',') };
-}
-
-function applyFlag(result: { flags: number; clearedFlags: number }, option: string): boolean {
-  const set = SETS.get(option) ?? 0;
-  const clear = CLEARS.get(option) ?? 0;
-  result.flags = (result.flags | set) & ~clear;
-  result.clearedFlags = (result.clearedFlags | clear) & ~set;
-  return SETS.has(option) || CLEARS.has(option);
-}
-
-function applyRecursive(result: { recursiveSet: number; recursiveClear: number }, option: string): boolean {
-  const atime = RECURSIVE_ATIMES.get(option);
-  if (atime !== undefined) {
-    result.recursiveSet = (result.recursiveSet & ~MOUNT_ATTR__ATIME) | atime;
-    result.recursiveClear |= MOUNT_ATTR__ATIME;
-    return true;
-  }
-  const set = RECURSIVE_SETS.get(option) ?? 0;
-  const clear = RECURSIVE_CLEARS.get(option) ?? 0;
-  result.recursiveSet = (result.recursiveSet | set) & ~clear;
-  result.recursiveClear = (result.recursiveClear | clear) & ~set;
-  return set !== 0 || clear !== 0;
-}
-
-/** Whether this option string is one that the runtime handles, rather than the file system. */
-export function isMountFlagOption(option: string): boolean {
-  return KNOWN.has(option);
+  result.data = data.join(',');
+  return result;
 }

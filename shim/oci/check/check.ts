@@ -1,7 +1,8 @@
 /**
- * Small functions that check a JSON value and give it a type. They are hand-written because this runs at every
- * container start and in a daemon that is started on demand: the measured figures are in the
- * commit that added it.
+ * Small functions that check a JSON value and give it a type. Hand-written, since nearly every rule here is one of the
+ * kernel's or of runc's and would be a custom rule of a library too. Measured on bundles of the default spec of `ctr
+ * run`: zod 4 costs 12-19 ms to import, which a daemon started on demand cannot afford; valibot 1 would fit (1.5 ms),
+ * with types alone checked; these 3 ms with all rules, then 0.2 ms for a spec.
  *
  * As in Go's decoder, which all callers of runc are used to, `null` is the same as absent, and keys that are not asked
  * for are ignored (config.md, Extensibility).

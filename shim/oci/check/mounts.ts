@@ -1,5 +1,5 @@
 import { MS_BIND, MS_REMOUNT } from '../mount-flags.ts';
-import { isMountFlagOption, parseMountOptions, type MountOptions } from '../mount-options.ts';
+import { isKnownMountOption, parseMountOptions, type MountOptions } from '../mount-options.ts';
 import type { Mount } from '../spec.ts';
 import { list, object, unlessEmpty, type Check } from './check.ts';
 import { idMappings } from './id-mappings.ts';
@@ -41,7 +41,7 @@ const mount: Check<Mount> = (value, at) => {
 function checkBind(checked: Mount, options: MountOptions, at: Place): void {
   if (checked.source === undefined) throw at.at('source').refusal(undefined, 'the path to bind');
   if (options.data === '') return;
-  const index = checked.options.findIndex((option) => !isMountFlagOption(option));
+  const index = checked.options.findIndex((option) => !isKnownMountOption(option));
   const place = at.at('options').at(index);
   throw place.refusal(checked.options[index], 'an option that a bind mount has, as it has no file system of its own');
 }
