@@ -110,10 +110,9 @@ export class Client {
     });
   }
 
-  /** Closes the connection, once requests already made are written. Calls without an answer fail with Unavailable. */
+  /** Closes the connection at once. Calls without an answer fail with Unavailable. */
   close(): void {
-    this.#failPending(undefined);
-    this.#frames.end();
+    this.#frames.destroy(new Error('the client was closed'));
   }
 
   #refusal(options: CallOptions): StatusError | undefined {
@@ -141,7 +140,7 @@ export class Client {
   }
 
   #failPending(reason: Error | undefined): void {
-    this.#closeReason ??= reason ?? new Error('the connection was closed');
+    this.#closeReason ??= reason ?? new Error('the server closed the connection');
     const error = closedError(this.#closeReason);
     for (const pending of [...this.#pending.values()]) pending.fail(error);
   }

@@ -2,14 +2,7 @@ import type { Socket } from 'node:net';
 import { Code, StatusError } from '../../common/errors.ts';
 import type { ConnectionIdentity, UnaryHandler } from './call-context.ts';
 import { decodeRequest, encodeReplyFrame, encodeStatusFrame, type Request } from './envelope.ts';
-import {
-  HEADER_BYTES,
-  MalformedFrameError,
-  MAX_DATA_BYTES,
-  MessageType,
-  oversizeMessage,
-  type Frame,
-} from './frame.ts';
+import { HEADER_BYTES, MAX_DATA_BYTES, MessageType, oversizeMessage, type Frame } from './frame.ts';
 import { FrameSocket, type FrameReceiver } from './frame-socket.ts';
 import type { Logger } from './logger.ts';
 import { DEADLINE_EXCEEDED, ServerCall } from './server-call.ts';
@@ -76,8 +69,9 @@ export class ServerConnection implements FrameReceiver {
   onClose(reason: Error | undefined): void {
     const { logger } = this.#owner;
     const fields = { connection: this.identity.id, err: reason };
-    if (reason instanceof MalformedFrameError) logger.warn(fields, 'ttrpc: closed a connection: malformed frame');
-    else logger.debug(fields, 'ttrpc: connection closed');
+    // That a peer is gone (a system error, which has a code) is everyday life; what else ends a connection is a fault.
+    if (reason === undefined || 'code' in reason) logger.debug(fields, 'ttrpc: connection closed');
+    else logger.warn(fields, `ttrpc: closed a connection: ${reason.message}`);
     const canceled = new StatusError(Code.Canceled, 'the connection of the caller closed', { cause: reason });
     const calls = [...this.#calls.values()];
     this.#calls.clear();

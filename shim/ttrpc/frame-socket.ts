@@ -10,7 +10,7 @@ const FRAMES_PER_TURN = 64;
 
 export interface FrameReceiver {
   onFrame(frame: Frame): void;
-  /** Once, and the last call of all. `reason` is absent if the peer or we closed the connection between two frames. */
+  /** Once, and the last call of all. `reason` is absent if the connection was closed in order, between two frames. */
   onClose(reason: Error | undefined): void;
 }
 
@@ -36,7 +36,8 @@ export class FrameSocket {
   constructor(socket: Socket, receiver: FrameReceiver, options: FrameSocketOptions) {
     this.#socket = socket;
     this.#receiver = receiver;
-    this.#writeHighWaterBytes = options.writeHighWaterBytes;
+    // Below its own mark a socket tells nobody that it has drained.
+    this.#writeHighWaterBytes = Math.max(options.writeHighWaterBytes, socket.writableHighWaterMark);
   }
 
   get closed(): boolean {
