@@ -1,0 +1,211 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { execa } from 'execa';
+import { cleanUp, RUNC_STATE } from './clean-up.ts';
+import { eventually } from './eventually.ts';
+import type { Scope } from './leftovers.ts';
+import { BUSYBOX_IMAGE, writeImageArchive, type Image } from './oci-image.ts';
+import { DIST_BIN } from './runtimes.ts';
+import { makeTempDir } from './temp-dir.ts';
+
+export interface ContainerdOptions {
+  /** How long this project's daemon stays when it has nothing to do. */
+  readonly lingerMs?: number;
+  readonly images?: readonly Image[];
+}
+
+export interface CtrOptions {
+  readonly input?: string | Uint8Array;
+  readonly timeoutMs?: number;
+}
+
+export interface CtrResult {
+  /** ctr's own exit status, which for `run` is the container's. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Of no use here, and each costs containerd's start time or a directory outside its own. */
+const NEEDLESS_PLUGINS = [
+  'io.containerd.grpc.v1.cri',
+  'io.containerd.internal.v1.opt',
+  'io.containerd.internal.v1.restart',
+  'io.containerd.internal.v1.tracing',
+  'io.containerd.snapshotter.v1.aufs',
+  'io.containerd.snapshotter.v1.btrfs',
+  'io.containerd.snapshotter.v1.devmapper',
+  'io.containerd.snapshotter.v1.zfs',
+  'io.containerd.tracing.processor.v1.otlp',
+];
+
+const configFile = (dir: string) => `version = 2
+root = "${dir}/root"
+state = "${dir}/state"
+disabled_plugins = ${JSON.stringify(NEEDLESS_PLUGINS)}
+[grpc]
+  address = "${dir}/c.sock"
+[ttrpc]
+  address = "${dir}/c.sock.ttrpc"
+[debug]
+  level = "info"
+`;
+
+function spawnContainerd({ dir, environment, logFile }: Containerd) {
+  const output = { file: logFile, append: true } as const;
+  return execa('containerd', ['--config', path.join(dir, 'config.toml')], {
+    env: environment,
+    stdin: 'ignore',
+    stdout: output,
+    stderr: output,
+    reject: false,
+  });
+}
+
+/**
+ * A containerd of its own, with all it has in one temporary directory, and this project's shim first on its PATH. The
+ * directory's name is the containerd namespace too, so that everything a runtime makes for it can be told from what
+ * others do on the same machine.
+ */
+export class Containerd {
+  readonly dir: string;
+  /** A text that everything made on behalf of this containerd contains. */
+  readonly marker: string;
+  readonly lingerMs: number;
+  #daemon: ReturnType<typeof spawnContainerd> | undefined;
+
+  private constructor(dir: string, { lingerMs = 1000 }: ContainerdOptions) {
+    this.dir = dir;
+    this.marker = path.basename(dir);
+    this.lingerMs = lingerMs;
+  }
+
+  /** Starts one and imports the images (one of busybox unless others are given). */
+  static async start(options: ContainerdOptions = {}): Promise<Containerd> {
+    const containerd = new Containerd(await makeTempDir(), options);
+    try {
+      await writeFile(path.join(containerd.dir, 'config.toml'), configFile(containerd.dir));
+      await mkdir(containerd.runDir, { mode: 0o700 });
+      await containerd.launch();
+      await containerd.#importImages(options.images ?? [BUSYBOX_IMAGE]);
+    } catch (error) {
+      await containerd.stop();
+      throw error;
+    }
+    return containerd;
+  }
+
+  get address(): string {
+    return path.join(this.dir, 'c.sock');
+  }
+
+  get namespace(): string {
+    return this.marker;
+  }
+
+  /** The run directory of this project's shim. */
+  get runDir(): string {
+    return path.join(this.dir, 'r');
+  }
+
+  get logFile(): string {
+    return path.join(this.dir, 'containerd.log');
+  }
+
+  /** What `ctr` and whatever else speaks to this containerd needs in its environment. */
+  get environment(): Readonly<Record<string, string>> {
+    return {
+      CONTAINERD_ADDRESS: this.address,
+      CONTAINERD_NAMESPACE: this.namespace,
+      LXCRI_LINGER_MS: String(this.lingerMs),
+      LXCRI_RUN_DIR: this.runDir,
+      PATH: `${DIST_BIN}:${process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin'}`,
+    };
+  }
+
+  /** Where to look for what a container left behind. */
+  get scope(): Scope {
+    return {
+      marker: this.marker,
+      directories: [
+        path.join(this.runDir, 'containers'),
+        path.join(this.dir, 'state/io.containerd.runtime.v2.task', this.namespace),
+        path.join(RUNC_STATE, this.namespace),
+      ],
+    };
+  }
+
+  /** Starts containerd; its containers, if it had any, are still there. Returns once it answers. */
+  async launch(): Promise<void> {
+    if (this.#daemon !== undefined) throw new Error('this containerd is running already');
+    const daemon = spawnContainerd(this);
+    this.#daemon = daemon;
+    const ended = daemon.then((result) => {
+      throw new Error(`containerd ended (${String(result.exitCode ?? result.signal)}); see ${this.logFile}`);
+    });
+    await Promise.race([ended, eventually(() => this.ctr(['version']).then(() => true))]);
+  }
+
+  /** Ends containerd alone; shims and containers go on. */
+  async terminate(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    const daemon = this.#daemon;
+    this.#daemon = undefined;
+    daemon?.kill(signal, undefined);
+    await daemon;
+  }
+
+  async restart(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    await this.terminate(signal);
+    await this.launch();
+  }
+
+  /** Runs ctr and expects it to succeed. */
+  async ctr(args: readonly string[], options: CtrOptions = {}): Promise<CtrResult> {
+    const result = await this.tryCtr(args, options);
+    if (result.code === 0) return result;
+    throw new Error(`ctr ${args.join(' ')} ended with ${result.code}: ${result.stderr}`);
+  }
+
+  /** Runs ctr, whatever its exit status. */
+  async tryCtr(args: readonly string[], options: CtrOptions = {}): Promise<CtrResult> {
+    const result = await this.spawnCtr(args, options);
+    if (result.exitCode === undefined) throw new Error(`ctr ${args.join(' ')}: ${result.shortMessage}`);
+    return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr };
+  }
+
+  /** Starts ctr, for those who want to speak to it while it runs. */
+  spawnCtr(args: readonly string[], { input = '', timeoutMs = 60_000 }: CtrOptions = {}) {
+    return execa('ctr', args, {
+      env: this.environment,
+      input,
+      timeout: timeoutMs,
+      reject: false,
+      stripFinalNewline: false,
+    });
+  }
+
+  /**
+   * Removes every container, ends containerd, and leaves nothing behind.
+   * @returns what had to be ended by force, one line each.
+   */
+  async stop(): Promise<string[]> {
+    if (this.#daemon !== undefined) await this.#removeContainers();
+    await this.terminate();
+    const { dir, marker, lingerMs } = this;
+    return cleanUp({ dir, marker, lingerMs, cgroups: [`/${this.namespace}`] });
+  }
+
+  async #removeContainers(): Promise<void> {
+    const { stdout } = await this.tryCtr(['containers', 'ls', '--quiet']);
+    for (const id of stdout.split('\n').filter((line) => line !== '')) {
+      await this.tryCtr(['tasks', 'rm', '--force', id]);
+      await this.tryCtr(['containers', 'rm', id]);
+    }
+  }
+
+  async #importImages(images: readonly Image[]): Promise<void> {
+    const archive = path.join(this.dir, 'images.tar');
+    await writeImageArchive(archive, images);
+    await this.ctr(['images', 'import', archive]);
+  }
+}

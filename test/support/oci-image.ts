@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { pack, type Pack } from 'tar-stream';
+import { busyboxRootfs, type RootfsEntry } from './busybox-rootfs.ts';
+
+export interface Image {
+  /** The full reference, such as `docker.io/library/busybox:latest`. */
+  readonly name: string;
+  /** The image's `config` object: Env, Cmd, User, WorkingDir, … */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+export const BUSYBOX_IMAGE: Image = { name: 'docker.io/library/busybox:latest' };
+
+const OCI = 'application/vnd.oci.image';
+const EPOCH = new Date(0);
+
+interface Blob {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly content: Buffer;
+}
+
+/**
+ * Writes an OCI image archive, as `ctr image import` takes it, with images that share one busybox layer.
+ * The same busybox gives the same bytes each time: no time of day, no order of a directory gets in.
+ */
+export async function writeImageArchive(file: string, images: readonly Image[] = [BUSYBOX_IMAGE]): Promise<void> {
+  const layer = toBlob(`${OCI}.layer.v1.tar`, await packLayer(await busyboxRootfs()));
+  const manifests = images.map((image) => describeImage(image, layer));
+  const blobs = new Map([layer, ...manifests.flatMap(({ blobs }) => blobs)].map((blob) => [blob.digest, blob]));
+  const index = { schemaVersion: 2, manifests: manifests.map(({ descriptor }) => descriptor) };
+
+  const archive = pack();
+  addFile(archive, 'oci-layout', json({ imageLayoutVersion: '1.0.0' }));
+  for (const { digest, content } of blobs.values()) addFile(archive, `blobs/${digest.replace(':', '/')}`, content);
+  addFile(archive, 'index.json', json(index));
+  archive.finalize();
+  await pipeline(archive, createWriteStream(file));
+}
+
+function describeImage(image: Image, layer: Blob) {
+  const config = toBlob(`${OCI}.config.v1+json`, json(imageConfig(image, layer)));
+  const manifest = toBlob(
+    `${OCI}.manifest.v1+json`,
+    json({
+      schemaVersion: 2,
+      mediaType: `${OCI}.manifest.v1+json`,
+      config: describe(config),
+      layers: [describe(layer)],
+    }),
+  );
+  const tag = image.name.slice(image.name.lastIndexOf(':') + 1);
+  const annotations = { 'io.containerd.image.name': image.name, 'org.opencontainers.image.ref.name': tag };
+  return { blobs: [config, manifest], descriptor: { ...describe(manifest), annotations } };
+}
+
+function imageConfig(image: Image, layer: Blob) {
+  return {
+    created: EPOCH.toISOString(),
+    architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+    os: 'linux',
+    config: { Env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'], Cmd: ['sh'], ...image.config },
+    rootfs: { type: 'layers', diff_ids: [layer.digest] },
+    history: [{ created: EPOCH.toISOString(), created_by: 'busybox-static' }],
+  };
+}
+
+async function packLayer(entries: readonly RootfsEntry[]): Promise<Buffer> {
+  const layer = pack();
+  for (const entry of entries) {
+    if (entry.type === 'file') addFile(layer, entry.name, entry.content, entry.mode);
+    else if (entry.type === 'directory') layer.entry({ ...entry, mtime: EPOCH });
+    else layer.entry({ type: 'symlink', name: entry.name, linkname: entry.target, mtime: EPOCH });
+  }
+  layer.finalize();
+  return buffer(layer);
+}
+
+function addFile(archive: Pack, name: string, content: Uint8Array, mode = 0o644): void {
+  archive.entry({ type: 'file', name, mode, mtime: EPOCH }, Buffer.from(content));
+}
+
+function toBlob(mediaType: string, content: Buffer): Blob {
+  return { mediaType, content, digest: `sha256:${createHash('sha256').update(content).digest('hex')}` };
+}
+
+const describe = ({ mediaType, digest, content }: Blob) => ({ mediaType, digest, size: content.length });
+const json = (value: unknown) => Buffer.from(JSON.stringify(value));
