@@ -9,27 +9,19 @@ struct flag {
 	size_t offset;
 };
 
-#define TEXT(name, field)                                                                                              \
-	{                                                                                                                  \
-		name, false, offsetof(struct arguments, field)                                                                 \
-	}
-#define SWITCH(name, field)                                                                                            \
-	{                                                                                                                  \
-		name, true, offsetof(struct arguments, field)                                                                  \
-	}
-
 static const struct flag flags[] = {
-	TEXT("namespace", namespace_name),
-	TEXT("id", id),
-	TEXT("bundle", bundle),
-	TEXT("address", address),
-	TEXT("publish-binary", publish_binary),
-	TEXT("socket", socket), // containerd before 2.0 knows it, none of them gives it: accepted and unused
-	SWITCH("debug", debug),
-	SWITCH("v", version),
-	SWITCH("info", info),
-	SWITCH("h", help),
-	SWITCH("help", help),
+	{"namespace", false, offsetof(struct arguments, namespace_name)},
+	{"id", false, offsetof(struct arguments, id)},
+	{"bundle", false, offsetof(struct arguments, bundle)},
+	{"address", false, offsetof(struct arguments, address)},
+	{"publish-binary", false, offsetof(struct arguments, publish_binary)},
+	// containerd before 2.0 knows it and never gives it: accepted and unused
+	{"socket", false, offsetof(struct arguments, socket)},
+	{"debug", true, offsetof(struct arguments, debug)},
+	{"v", true, offsetof(struct arguments, version)},
+	{"info", true, offsetof(struct arguments, info)},
+	{"h", true, offsetof(struct arguments, help)},
+	{"help", true, offsetof(struct arguments, help)},
 };
 
 static const struct flag *find_flag(const char *name, size_t length)
