@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { Client } from '../../../shim/ttrpc/client.ts';
+import { Server } from '../../../shim/ttrpc/server.ts';
+import { bytes, echo, makeSocketPath, RawPeer, requestFrame, SERVICE, text } from './support.ts';
+
+/** A listener that does with each connection what `accept` says, and the server to give them to. */
+async function startListener(t: ExecutionContext, accept: (socket: Socket, server: Server) => void) {
+  const server = new Server();
+  server.register(SERVICE, echo);
+  const socketPath = await makeSocketPath(t);
+  const listener = createServer((socket) => {
+    accept(socket, server);
+  });
+  listener.listen(socketPath);
+  await once(listener, 'listening');
+  t.teardown(() => {
+    listener.close();
+    server.destroy();
+  });
+  return { server, socketPath };
+}
+
+/** What a daemon does that serves two protocols on one socket: looks at the first byte and puts everything back. */
+function sniff(socket: Socket, server: Server): void {
+  socket.once('data', (chunk: Buffer) => {
+    socket.pause();
+    socket.unshift(chunk);
+    if (chunk[0] === 0) server.serveConnection(socket);
+    else socket.end('not ttrpc');
+  });
+}
+
+test('a connection is served whose first bytes somebody else has read and put back', async (t) => {
+  const { socketPath } = await startListener(t, sniff);
+  const client = await Client.connect(socketPath);
+  t.teardown(() => {
+    client.close();
+  });
+  const calls = Array.from({ length: 200 }, (_, i) => client.call(SERVICE, 'Echo', bytes(String(i))));
+  t.deepEqual(
+    (await Promise.all(calls)).map(text),
+    calls.map((_, i) => String(i)),
+  );
+});
+
+test('a single byte that was read and put back is the first of its frame', async (t) => {
+  const { socketPath } = await startListener(t, sniff);
+  const peer = await RawPeer.connect(t, socketPath);
+  const frame = requestFrame(1, { payload: bytes('split') });
+  peer.write(frame.subarray(0, 1));
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  peer.write(frame.subarray(1));
+  t.like(await peer.nextAnswer(), { streamId: 1, payload: 'split' });
+});
+
+test('a connection that has ended or was closed before it is handed over leaves nothing behind', async (t) => {
+  const handedOver: Promise<void>[] = [];
+  const { socketPath, server } = await startListener(t, (socket, to) => {
+    socket.resume();
+    const gone = once(socket, handedOver.length === 0 ? 'end' : 'close');
+    handedOver.push(
+      gone.then(() => {
+        to.serveConnection(socket);
+      }),
+    );
+  });
+  for (let i = 0; i < 2; i++) {
+    const peer = await RawPeer.connect(t, socketPath);
+    peer.socket.end();
+    await peer.closed;
+  }
+  t.is(handedOver.length, 2);
+  await Promise.all(handedOver);
+  t.is(server.connectionCount, 0);
+});
