@@ -15,7 +15,8 @@ export interface ContainerdOptions {
 }
 
 export interface CtrOptions {
-  readonly input?: string | Uint8Array;
+  /** `pipe`: the caller writes to it, and ends it. Without it there is nothing to read. */
+  readonly stdin?: 'pipe' | 'ignore';
   readonly timeoutMs?: number;
 }
 
@@ -174,10 +175,10 @@ export class Containerd {
   }
 
   /** Starts ctr, for those who want to speak to it while it runs. */
-  spawnCtr(args: readonly string[], { input = '', timeoutMs = 60_000 }: CtrOptions = {}) {
+  spawnCtr(args: readonly string[], { stdin = 'ignore', timeoutMs = 60_000 }: CtrOptions = {}) {
     return execa('ctr', args, {
       env: this.environment,
-      input,
+      stdin,
       timeout: timeoutMs,
       reject: false,
       stripFinalNewline: false,

@@ -1,0 +1,65 @@
+import type { TestFn } from 'ava';
+import { Containerd, type ContainerdOptions } from './containerd.ts';
+import { eventually } from './eventually.ts';
+import { leftovers, traces } from './leftovers.ts';
+import { BUSYBOX_IMAGE } from './oci-image.ts';
+import { RUNTIME } from './runtimes.ts';
+
+/** A containerd for the tests of one file. */
+export class ContainerdFixture {
+  #containerd: Containerd | undefined;
+  #before: ReadonlySet<string> = new Set();
+  #lastId = 0;
+
+  async start(options: ContainerdOptions): Promise<void> {
+    this.#containerd = await Containerd.start(options);
+    this.#before = await traces(this.#containerd.scope);
+  }
+
+  get containerd(): Containerd {
+    if (this.#containerd === undefined) throw new Error('containerd did not start; see the before hook');
+    return this.#containerd;
+  }
+
+  /** A container id that no other test has, and that tells to whom belongs what is named after it. */
+  newId(): string {
+    return `${this.containerd.marker}-${++this.#lastId}`;
+  }
+
+  /** The arguments of `ctr run` for a new container of the runtime under test. */
+  runArgs(flags: readonly string[], command: readonly string[], { id = this.newId(), runtime = RUNTIME } = {}) {
+    return ['run', '--runtime', runtime, ...flags, BUSYBOX_IMAGE.name, id, ...command];
+  }
+
+  /** `ctr run --rm`, to its end. */
+  run(command: readonly string[], flags: readonly string[] = []) {
+    return this.containerd.tryCtr(this.runArgs(['--rm', ...flags], command));
+  }
+
+  /** Waits until nothing is left of any container; @returns what is left all the same. */
+  async leftovers(): Promise<string[]> {
+    let rest: string[] = [];
+    await eventually(async () => {
+      rest = leftovers(this.#before, await traces(this.containerd.scope));
+      return rest.length === 0 ? true : undefined;
+    }).catch(() => undefined);
+    return rest;
+  }
+
+  /** @returns what was left, or had to be ended by force. */
+  async stop(): Promise<string[]> {
+    return this.#containerd === undefined ? [] : this.#containerd.stop();
+  }
+}
+
+/** Starts a containerd before a file's tests, and proves after them that they left nothing. */
+export function useContainerd(test: TestFn, options: ContainerdOptions = {}): ContainerdFixture {
+  const fixture = new ContainerdFixture();
+  test.before('start a private containerd', () => fixture.start(options));
+  test.after.always('nothing is left', async (t) => {
+    const left = await fixture.leftovers();
+    const forced = await fixture.stop();
+    t.deepEqual([...left, ...forced], []);
+  });
+  return fixture;
+}
