@@ -12,7 +12,8 @@
 
 static bool is_gone(int error)
 {
-	return error == ENOENT || error == ECONNREFUSED || error == ECONNRESET || error == EPIPE || error == ENOTDIR;
+	return error == ENOENT || error == ECONNREFUSED || error == ECONNRESET || error == EPIPE || error == ENOTDIR ||
+		   error == ENAMETOOLONG;
 }
 
 static enum call_result no_answer(struct failure *failure, const char *socket_path)

@@ -1,0 +1,363 @@
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test from 'ava';
+import { execa } from 'execa';
+import { eventually } from '../../support/eventually.ts';
+import { World } from './support/world.ts';
+
+const ifRoot = process.getuid?.() === 0 ? test : test.skip;
+
+test('start prints the address and nothing else, and a daemon answers there', async (t) => {
+  const world = await World.create(t);
+  const { exitCode, stdout, stderr } = await world.start();
+  t.is(stderr, '');
+  t.is(stdout, world.address);
+  t.is(exitCode, 0);
+  t.is(await world.ping(), (await world.onlyReport()).pid);
+});
+
+test('start writes into the bundle what containerd and the daemon look for', async (t) => {
+  const world = await World.create(t);
+  await world.start('hello', { env: { TTRPC_ADDRESS: '/run/containerd/containerd.sock.ttrpc' } });
+  t.deepEqual((await readdir(world.bundle)).sort(), ['address', 'publisher']);
+  t.is(await readFile(path.join(world.bundle, 'address'), 'utf8'), world.address);
+  t.is(
+    await readFile(path.join(world.bundle, 'publisher'), 'utf8'),
+    'ttrpc=/run/containerd/containerd.sock.ttrpc\ngrpc=/run/containerd/containerd.sock\nbinary=/usr/bin/containerd\n',
+  );
+  for (const name of ['address', 'publisher'])
+    t.is((await stat(path.join(world.bundle, name))).mode & 0o7777, 0o600, name);
+});
+
+test('a second start finds the first one’s daemon, and tells it by the time of the lock file', async (t) => {
+  const world = await World.create(t);
+  await world.start('first');
+  const { pid } = await world.onlyReport();
+  await utimes(world.lock, 0, 0);
+  const { stdout } = await world.start('second');
+  t.is(stdout, world.address);
+  t.is(await world.ping(), pid);
+  t.true((await stat(world.lock)).mtimeMs > Date.now() - 10_000);
+  t.is((await world.startReports()).length, 1);
+});
+
+test('a hundred starts at once begin one daemon, and every address is alive', async (t) => {
+  const world = await World.create(t);
+  const pids = await Promise.all(
+    Array.from({ length: 100 }, async (_, i) => {
+      const { stdout, stderr } = await world.start(`c${i}`);
+      t.is(stdout + stderr, world.address);
+      return world.ping();
+    }),
+  );
+  t.is(new Set(pids).size, 1);
+  t.is((await world.onlyReport()).pid, pids[0] ?? 0);
+});
+
+test('after a kill -9, a hundred starts at once begin one new daemon', async (t) => {
+  const world = await World.create(t);
+  await world.start();
+  const { pid } = await world.onlyReport();
+  await world.kill(pid);
+  const pids = await Promise.all(
+    Array.from({ length: 100 }, async (_, i) => {
+      const { stdout, stderr } = await world.start(`c${i}`);
+      t.is(stdout + stderr, world.address);
+      return world.ping();
+    }),
+  );
+  t.is(new Set(pids).size, 1);
+  t.not(pids[0], pid);
+  t.is((await world.startReports()).length, 2);
+});
+
+test('the directories and files of a daemon belong to us alone', async (t) => {
+  const world = await World.create(t);
+  await world.start();
+  const mode = async (file: string) => (await stat(file)).mode & 0o7777;
+  t.is(await mode(world.runDir), 0o700);
+  t.is(await mode(world.daemonDir), 0o700);
+  for (const file of [world.socket, world.lock, world.log]) t.is(await mode(file), 0o600, file);
+});
+
+test('the daemon inherits its socket, its lock and nothing else', async (t) => {
+  const world = await World.create(t);
+  // Twenty pipes that containerd might have open, besides the three that it reads: any one of them kept would hang it.
+  const stdio = Array.from({ length: 23 }, () => 'pipe' as const);
+  const { exitCode } = await world.start('hello', {
+    stdio,
+    env: { TTRPC_ADDRESS: '/t', GRPC_ADDRESS: '/g', NOTIFY_SOCKET: '/n', NODE_OPTIONS: '--bad', LXCRI_LOG: 'debug' },
+  });
+  t.is(exitCode, 0);
+  const report = await world.onlyReport();
+  const inherited = report.descriptors.filter(([, target]) => !target.startsWith('anon_inode:'));
+  const own = new Map(inherited.filter(([fd]) => fd <= 4));
+  t.is(own.get(0), '/dev/null');
+  t.is(own.get(1), world.log);
+  t.is(own.get(2), world.log);
+  t.regex(own.get(3) ?? '', /^socket:/);
+  t.is(own.get(4), world.lock);
+  // Node opens pipes of its own, both ends; one of ours would be there with one end only.
+  const pipes = inherited.map(([, target]) => target).filter((target) => target.startsWith('pipe:'));
+  for (const pipe of pipes) t.is(pipes.filter((other) => other === pipe).length, 2, pipe);
+  t.deepEqual(
+    report.descriptors.filter(([fd]) => fd > 4 && fd < 100).filter(([, target]) => /^(socket|\/)/.test(target)),
+    [],
+  );
+  t.deepEqual(report.childDescriptors.slice(0, 4), [0, 1, 2, 3], 'what the daemon runs gets 0-2 (3 is ls’s own)');
+  t.is(report.childDescriptors.length, 4);
+
+  t.deepEqual(
+    Object.keys(report.env)
+      .filter((name) => !['HOME', 'LANG', 'PATH'].includes(name))
+      .sort(),
+    ['LXCRI_BUILD', 'LXCRI_CGROUP_DIRS', 'LXCRI_LIB_DIR', 'LXCRI_LOG', 'LXCRI_RUN_DIR'],
+  );
+  t.is(report.env['LXCRI_RUN_DIR'], world.runDir);
+  t.is(report.env['LXCRI_LIB_DIR'], path.join(world.dir, 'lib/proxmox-lxcri'));
+});
+
+test('the daemon has a session, a directory, a mask and signals of its own', async (t) => {
+  const world = await World.create(t);
+  const ignoring = 'trap "" HUP INT QUIT TERM USR1 CHLD; exec "$0" "$@"';
+  const args = ['-namespace', 'default', '-id', 'hello', 'start'];
+  const options = { cwd: world.bundle, env: { LXCRI_RUN_DIR: world.runDir } };
+  await execa('sh', ['-c', ignoring, world.binary, ...args], options);
+  const report = await world.onlyReport();
+  t.is(report.cwd, '/');
+  t.is(report.umask, 0o077);
+  const [parent, group, session] = report.stat
+    .slice(report.stat.lastIndexOf(')') + 4)
+    .split(' ')
+    .map(Number);
+  t.is(group, session);
+  t.not(session, report.pid, 'it leads no session, so that no terminal can ever become its own');
+  t.not(parent, process.pid);
+  t.regex(report.status, /^SigBlk:\t0+$/m);
+  // 13 is SIGPIPE, which Node itself ignores; 25 is SIGXFSZ, likewise.
+  t.regex(report.status, /^SigIgn:\t0000000001001000$/m);
+});
+
+ifRoot('the daemon is in nobody’s cgroup but its own', async (t) => {
+  const world = await World.create(t);
+  await world.start();
+  const { cgroups } = await world.onlyReport();
+  for (const line of cgroups.trim().split('\n'))
+    t.regex(line.replace(/^\d+:[^:]*:/, ''), /^\/(proxmox-lxcri\/daemon)?$/, line);
+});
+
+test('the path of Node can be chosen, and links to the program find their library', async (t) => {
+  const world = await World.create(t);
+  const node = path.join(world.dir, 'my-node');
+  await writeFile(node, `#!/bin/sh\nexec '${process.execPath}' --title=my-node "$@"\n`, { mode: 0o755 });
+  const link = path.join(world.dir, 'containerd-shim-lxcri-pve-v1');
+  await symlink(world.binary, link);
+  const { stdout } = await execa(link, ['-namespace', 'n', '-id', 'i', 'start'], {
+    cwd: world.bundle,
+    env: { LXCRI_RUN_DIR: `${world.runDir}///`, LXCRI_NODE: node },
+  });
+  t.is(stdout, world.address);
+  t.true((await world.onlyReport()).execArgv.includes('--title=my-node'));
+});
+
+test('without Node, start says how to mend it and leaves nothing', async (t) => {
+  const world = await World.create(t);
+  const notANode = path.join(world.dir, 'not-a-node');
+  await writeFile(notANode, 'neither a script nor a program\n', { mode: 0o755 });
+  // Found out before the fork; by exec, after it; by exec in another way.
+  for (const node of ['/nonexistent/node', world.bundle, notANode]) {
+    const { exitCode, stdout, stderr } = await world.start('hello', { env: { LXCRI_NODE: node } });
+    t.is(exitCode, 1);
+    t.is(stdout, '');
+    t.true(stderr.includes(node) && stderr.includes('apt install nodejs'), stderr);
+    t.is(stderr.trim().split('\n').length, 1, stderr);
+    t.deepEqual(await world.leftInRunDir(), []);
+    t.deepEqual(await readdir(world.bundle), []);
+  }
+  t.is((await world.start('hello', { env: { LXCRI_NODE: 'node' } })).exitCode, 1);
+  t.is((await world.start()).stdout, world.address, 'and the next start, with Node, works');
+});
+
+test('many starts at once without Node all fail, with the same words, and leave nothing', async (t) => {
+  const world = await World.create(t);
+  const env = { LXCRI_NODE: world.bundle };
+  const results = await Promise.all(Array.from({ length: 40 }, (_, i) => world.start(`c${i}`, { env })));
+  for (const { exitCode, stderr } of results) {
+    t.is(exitCode, 1);
+    t.true(stderr.includes('cannot run Node.js'), stderr);
+  }
+  t.deepEqual(await world.leftInRunDir(), []);
+});
+
+test('a missing daemon program is a clear failure', async (t) => {
+  const world = await World.create(t);
+  await rm(world.daemonScript);
+  const { exitCode, stderr } = await world.start();
+  t.is(exitCode, 1);
+  t.true(stderr.includes(world.daemonScript), stderr);
+  t.deepEqual(await world.leftInRunDir(), []);
+});
+
+test('a daemon that cannot start leaves its reason in the log, and the next start begins another', async (t) => {
+  const world = await World.create(t);
+  await world.start('hello', { env: { LXCRI_TEST_CRASH: '1' } });
+  await eventually(async () => ((await readFile(world.log, 'utf8')).includes('cannot start') ? true : undefined));
+  await eventually(async () => ((await world.start()).stdout === world.address ? world.ping() : undefined));
+  t.is((await world.startReports()).length, 1);
+});
+
+for (const id of ['', '.', '..', '../x', 'a/b', 'a b', 'a\nb', '-x-', 'ä', 'x'.repeat(77), 'x'.repeat(300)])
+  test(`the id ${JSON.stringify(id.slice(0, 80))} is refused`, async (t) => {
+    const world = await World.create(t);
+    for (const args of [
+      ['-namespace', 'default', `-id=${id}`],
+      [`-namespace=${id}`, '-id', 'hello'],
+    ]) {
+      for (const action of ['start', 'delete']) {
+        const { exitCode, stdout, stderr } = await world.run([...args, action]);
+        t.is(exitCode, 1);
+        t.is(stdout, '');
+        t.regex(stderr, /the (id|namespace) /);
+      }
+    }
+    t.deepEqual(await readdir(world.dir).then((names) => names.sort()), ['bin', 'bundle', 'lib']);
+  });
+
+test('a run directory that cannot be used is refused by name', async (t) => {
+  const world = await World.create(t);
+  const file = path.join(world.dir, 'file');
+  const link = path.join(world.dir, 'link');
+  const open = path.join(world.dir, 'open');
+  await writeFile(file, '');
+  await mkdir(open);
+  await chmod(open, 0o770);
+  await symlink(open, link);
+  const long = path.join(world.dir, 'x'.repeat(100));
+  for (const [runDir, reason] of [
+    [long, 'LXCRI_RUN_DIR'],
+    ['/' + 'y'.repeat(5000), 'LXCRI_RUN_DIR'],
+    ['relative', 'absolute'],
+    [path.join(world.dir, 'no/parent'), 'parent'],
+    [file, 'not a directory'],
+    [link, 'not a directory'],
+    [open, '0770'],
+  ] as const) {
+    const { exitCode, stdout, stderr } = await world.start('hello', { env: { LXCRI_RUN_DIR: runDir } });
+    t.is(exitCode, 1, runDir);
+    t.is(stdout, '');
+    t.true(stderr.includes(reason), stderr);
+  }
+  t.deepEqual(await readdir(open), []);
+});
+
+ifRoot('a run directory of somebody else is refused', async (t) => {
+  const world = await World.create(t);
+  await mkdir(world.daemonDir, { recursive: true, mode: 0o700 });
+  for (const directory of [world.daemonDir, world.runDir]) {
+    await chown(directory, 65534, 65534);
+    const { exitCode, stderr } = await world.start();
+    t.is(exitCode, 1);
+    t.true(stderr.includes(directory) && stderr.includes('65534'), stderr);
+  }
+  t.deepEqual(await readdir(world.daemonDir), []);
+});
+
+/** Mounts a tmpfs with room for so many files. */
+async function mountSmall(t: { teardown: (fn: () => unknown) => void }, directory: string, inodes: number) {
+  await execa('mount', ['-t', 'tmpfs', '-o', `mode=0700,size=64k,nr_inodes=${inodes}`, 'lxcri-test', directory]);
+  t.teardown(() => execa('umount', ['-l', directory], { reject: false }));
+}
+
+ifRoot('a full run directory is named, and stays as it was', async (t) => {
+  const world = await World.create(t);
+  // The root of the tmpfs is its first inode; directory, lock, socket and log are four more.
+  for (let inodes = 1; inodes <= 5; inodes++) {
+    const runDir = path.join(world.dir, `r${inodes}`);
+    await mkdir(runDir);
+    await mountSmall(t, runDir, inodes);
+    const { exitCode, stdout, stderr } = await world.start('hello', { env: { LXCRI_RUN_DIR: runDir } });
+    if (inodes === 5) {
+      t.is(exitCode, 0, stderr);
+      continue;
+    }
+    t.is(exitCode, 1);
+    t.is(stdout, '');
+    t.true(stderr.includes(runDir) && stderr.includes('No space left'), stderr);
+    t.deepEqual(await readdir(runDir, { recursive: true }), []);
+  }
+});
+
+ifRoot('a full bundle is a failure that leaves no half-written file', async (t) => {
+  const world = await World.create(t);
+  await mountSmall(t, world.bundle, 100);
+  await writeFile(path.join(world.bundle, 'filler'), Buffer.alloc(65_536));
+  const { exitCode, stdout, stderr } = await world.start();
+  t.is(exitCode, 1);
+  t.is(stdout, '');
+  t.true(stderr.includes('publisher') && stderr.includes('No space left'), stderr);
+  t.deepEqual(await readdir(world.bundle), ['filler']);
+});
+
+test('values that would forge lines of the publisher file are refused', async (t) => {
+  const world = await World.create(t);
+  const { exitCode, stderr } = await world.start('hello', { env: { TTRPC_ADDRESS: '/a\nbinary=/evil' } });
+  t.is(exitCode, 1);
+  t.true(stderr.includes('control characters'), stderr);
+});
+
+test('a log of more than 1 MiB is put aside', async (t) => {
+  const world = await World.create(t);
+  await mkdir(world.daemonDir, { recursive: true, mode: 0o700 });
+  await chmod(world.runDir, 0o700);
+  await writeFile(world.log, Buffer.alloc(1024 * 1024 + 1));
+  await world.start();
+  t.is((await stat(`${world.log}.1`)).size, 1024 * 1024 + 1);
+  t.true((await stat(world.log)).size < 1000);
+});
+
+test('options on stdin are not read, however many', async (t) => {
+  const world = await World.create(t);
+  await world.start();
+  const subprocess = execa(world.binary, ['-namespace', 'n', '-id', 'i', 'start'], {
+    cwd: world.bundle,
+    env: { LXCRI_RUN_DIR: world.runDir },
+    input: Buffer.alloc(1_000_000),
+  });
+  t.is((await subprocess).stdout, world.address);
+});
+
+test('closed standard descriptors are no place for the daemon’s files', async (t) => {
+  const world = await World.create(t);
+  const closing = '"$0" -namespace n -id i start <&- 2>&- && "$0" -namespace n -id i start >&- <&- 2>&-; echo " $?"';
+  const { stdout } = await execa('sh', ['-c', closing, world.binary], {
+    cwd: world.bundle,
+    env: { LXCRI_RUN_DIR: world.runDir },
+  });
+  t.regex(stdout, new RegExp(`^${world.address} 0$`));
+  const { descriptors } = await world.onlyReport();
+  t.is(new Map(descriptors).get(4), world.lock);
+  t.is((await stat(world.lock)).size, 0);
+});
+
+test('a reader of the output that has gone is a failure, not a signal', async (t) => {
+  const world = await World.create(t);
+  const script = '{ sleep 0.3; "$0" -namespace n -id i start; echo "$?" >&2; } | true';
+  const { stderr } = await execa('sh', ['-c', script, world.binary], {
+    cwd: world.bundle,
+    env: { LXCRI_RUN_DIR: world.runDir },
+  });
+  t.regex(stderr, /cannot print the address: Broken pipe\n1$/);
+});
+
+test('start waits for a lock that is held without a socket, and goes on once it is free', async (t) => {
+  const world = await World.create(t);
+  await mkdir(world.daemonDir, { recursive: true, mode: 0o700 });
+  await chmod(world.runDir, 0o700);
+  const holder = execa('flock', [world.lock, 'sh', '-c', 'echo locked; sleep 0.5'], { timeout: 10_000 });
+  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  const before = performance.now();
+  t.is((await world.start()).stdout, world.address);
+  t.true(performance.now() - before > 300);
+  await world.ping();
+  await holder;
+});
