@@ -39,7 +39,10 @@ static int attach_tree(int tree, const char *target)
 	return lxcri_move_mount(tree, "", AT_FDCWD, target, LXCRI_MOVE_MOUNT_F_EMPTY_PATH | LXCRI_MOVE_MOUNT_T_SYMLINKS);
 }
 
-/* attach INDEX TARGET SET CLEAR PROPAGATION RSET RCLEAR: a bind mount; RSET and RCLEAR reach the mounts below too. */
+/*
+ * attach INDEX TARGET SET CLEAR RSET RCLEAR RPROPAGATION: a bind mount, changed by mount_setattr(2) before it is seen;
+ * the last three reach the mounts below it too.
+ */
 int op_attach(void *context, char **arguments)
 {
 	struct setup *setup = context;
@@ -49,9 +52,9 @@ int op_attach(void *context, char **arguments)
 	uint32_t index;
 	int tree;
 
-	if (plan_u32(arguments[0], &index) < 0 || parse_attr(arguments + 2, &attr) < 0)
+	if (plan_u32(arguments[0], &index) < 0 || parse_attr(arguments + 4, &recursive) < 0)
 		return -1;
-	if (plan_u64(arguments[5], &recursive.attr_set) < 0 || plan_u64(arguments[6], &recursive.attr_clr) < 0)
+	if (plan_u64(arguments[2], &attr.attr_set) < 0 || plan_u64(arguments[3], &attr.attr_clr) < 0)
 		return -1;
 	if (SETUP_TREES + (size_t)index >= setup->fd_count) {
 		errno = EPROTO;

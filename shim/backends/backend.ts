@@ -1,0 +1,31 @@
+import type { Plan } from '../monitor/plan.ts';
+import type { Spec } from '../oci/spec.ts';
+
+/** A container to be created, read and checked. */
+export interface ContainerRequest {
+  readonly namespace: string;
+  readonly id: string;
+  /** The container's state directory: absolute, there already, and its own. */
+  readonly directory: string;
+  readonly spec: Spec;
+}
+
+/** What a backend makes of a request: data only, nothing has happened yet. */
+export interface PreparedContainer {
+  /** To be written into the state directory before the monitor starts, by name. */
+  readonly files: ReadonlyMap<string, string>;
+  /** The backend's part of the monitor's plan: init, driver, mount sources, cgroups (shim/native/monitor). */
+  readonly plan: Plan;
+  /** The directories of the container's cgroup, one for each hierarchy; the first has all its processes. */
+  readonly cgroups: readonly string[];
+}
+
+/** A way to run containers. The task service knows backends by this interface alone. */
+export interface Backend {
+  readonly name: string;
+  /**
+   * Translates a spec. Changes nothing on the host.
+   * @throws StatusError InvalidArgument, with the JSON path, for what the backend or the host cannot do.
+   */
+  prepare(request: ContainerRequest): Promise<PreparedContainer>;
+}

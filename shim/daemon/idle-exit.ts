@@ -1,0 +1,70 @@
+import { stat, unlink, writeFile } from 'node:fs/promises';
+import type { RunPaths } from './paths.ts';
+
+/**
+ * Ends an idle daemon without racing a launcher that is about to hand out its socket: the daemon's side of the protocol
+ * in shim/native/launcher/ensure-daemon.h. Both write their mark before they read the other's.
+ */
+export class IdleExit {
+  readonly #paths: RunPaths;
+  readonly #lingerMs: number;
+  readonly #isIdle: () => boolean;
+  readonly #leave: () => Promise<void>;
+  #idleSince: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `leave` is called once, when no launcher can find this daemon any more; it must end the process. */
+  constructor(paths: RunPaths, lingerMs: number, isIdle: () => boolean, leave: () => Promise<void>) {
+    this.#paths = paths;
+    this.#lingerMs = lingerMs;
+    this.#isIdle = isIdle;
+    this.#leave = leave;
+  }
+
+  watch(): void {
+    const interval = Math.min(1000, Math.max(20, this.#lingerMs / 4));
+    this.#timer = setTimeout(() => {
+      void this.#check();
+    }, interval);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  async #check(): Promise<void> {
+    const idleFor = await this.#idleFor();
+    if (idleFor < this.#lingerMs || !(await this.#tryToLeave())) {
+      this.watch();
+      return;
+    }
+    await this.#leave();
+  }
+
+  /** Milliseconds since both the last container and the last launcher were gone. */
+  async #idleFor(): Promise<number> {
+    if (!this.#isIdle()) {
+      this.#idleSince = undefined;
+      return 0;
+    }
+    const now = Date.now();
+    this.#idleSince ??= now;
+    return now - Math.max(this.#idleSince, await this.#lastStart());
+  }
+
+  /** The launcher touches the lock file at each `start`. */
+  async #lastStart(): Promise<number> {
+    return (await stat(this.#paths.lock)).mtimeMs;
+  }
+
+  async #tryToLeave(): Promise<boolean> {
+    await writeFile(this.#paths.leaving, '', { mode: 0o600 });
+    if (!this.#isIdle() || Date.now() - (await this.#lastStart()) < this.#lingerMs) {
+      await unlink(this.#paths.leaving);
+      return false;
+    }
+    await unlink(this.#paths.socket);
+    await unlink(this.#paths.leaving);
+    return true;
+  }
+}

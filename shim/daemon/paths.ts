@@ -1,0 +1,69 @@
+import path from 'node:path';
+
+/** Where this daemon's files are; the launcher has made the first two (shim/native/launcher/paths.c). */
+export class RunPaths {
+  readonly runDirectory: string;
+  readonly libraryDirectory: string;
+  readonly build: string;
+
+  constructor(runDirectory: string, libraryDirectory: string, build: string) {
+    this.runDirectory = runDirectory;
+    this.libraryDirectory = libraryDirectory;
+    this.build = build;
+  }
+
+  /** @throws Error if the launcher did not start this process. */
+  static fromEnvironment(environment: NodeJS.ProcessEnv): RunPaths {
+    const { LXCRI_RUN_DIR: run, LXCRI_LIB_DIR: library, LXCRI_BUILD: build } = environment;
+    if (!run || !library || !build) {
+      throw new Error('this is the shim daemon; containerd-shim-lxcri-v1 starts it when containerd runs a container');
+    }
+    return new RunPaths(run, library, build);
+  }
+
+  get socket(): string {
+    return this.#daemonFile('.sock');
+  }
+
+  /** The socket's name before it is complete. */
+  get socketNew(): string {
+    return this.#daemonFile('.new');
+  }
+
+  get leaving(): string {
+    return this.#daemonFile('.leaving');
+  }
+
+  get lock(): string {
+    return this.#daemonFile('.lock');
+  }
+
+  get containers(): string {
+    return path.join(this.runDirectory, 'containers');
+  }
+
+  container(namespace: string, id: string): string {
+    return path.join(this.containers, namespace, id);
+  }
+
+  /** Beside the containers, since a container's last events are sent when its directory is gone. */
+  get events(): string {
+    return path.join(this.runDirectory, 'events');
+  }
+
+  journal(namespace: string, name: string): string {
+    return path.join(this.events, namespace, name);
+  }
+
+  get monitorProgram(): string {
+    return path.join(this.libraryDirectory, 'lxcri-monitor');
+  }
+
+  socketOf(build: string): string {
+    return path.join(this.runDirectory, 'daemon', `${build}.sock`);
+  }
+
+  #daemonFile(suffix: string): string {
+    return path.join(this.runDirectory, 'daemon', this.build + suffix);
+  }
+}

@@ -1,0 +1,92 @@
+import { mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import path from 'node:path';
+import { writeFileAtomic } from '../../common/atomic-file.ts';
+import { listIfExists } from '../../common/files.ts';
+import type { EventTarget, TaskEvent } from './event.ts';
+
+/** An event on disk. */
+export interface JournalEntry {
+  /** Counts up within a container's life. */
+  readonly number: number;
+  readonly target: EventTarget;
+  readonly event: TaskEvent;
+}
+
+const PENDING = '.pending';
+const SENT = '.sent';
+
+/**
+ * The events of one container on disk: a file each, `<number>-<topic>.pending`, renamed to `.sent` once containerd has
+ * it. So a daemon that comes after a crash knows what is owed, and what was promised already.
+ */
+export class EventJournal {
+  readonly #directory: string;
+  #made = false;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async add(entry: JournalEntry): Promise<void> {
+    if (!this.#made) await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    this.#made = true;
+    await writeFileAtomic(this.#file(entry, PENDING), encode(entry));
+  }
+
+  async markSent(entry: JournalEntry): Promise<void> {
+    await rename(this.#file(entry, PENDING), this.#file(entry, SENT));
+  }
+
+  /** What is owed, in order, and the names (`create`, `start`, …) of all events that were ever added. */
+  async read(): Promise<{ pending: JournalEntry[]; names: ReadonlySet<string>; last: number }> {
+    const files = (await listIfExists(this.#directory)).filter((name) => /^\d+-.*\.(pending|sent)$/.test(name)).sort();
+    const pending = files.filter((name) => name.endsWith(PENDING));
+    const contents = await Promise.all(pending.map((name) => readFile(path.join(this.#directory, name), 'utf8')));
+    return {
+      pending: contents.map(decode),
+      names: new Set(files.map((name) => name.replace(/^\d+-/, '').replace(/\.[a-z]+$/, ''))),
+      last: Math.max(0, ...files.map((name) => Number.parseInt(name, 10))),
+    };
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#directory, { recursive: true, force: true });
+    // The namespace's directory, once its last journal is gone.
+    await rmdir(path.dirname(this.#directory)).catch(() => undefined);
+    this.#made = false;
+  }
+
+  #file({ number, event }: JournalEntry, suffix: string): string {
+    return path.join(this.#directory, `${String(number).padStart(8, '0')}-${topicName(event)}${suffix}`);
+  }
+}
+
+/** `/tasks/exec-added` is `exec-added` in a file's name. */
+const topicName = ({ topic }: TaskEvent) => topic.replace(/^.*\//, '');
+
+function encode({ number, target, event }: JournalEntry): string {
+  const { topic, typeUrl, value, timestamp } = event;
+  return JSON.stringify({
+    number,
+    target,
+    topic,
+    typeUrl,
+    value: Buffer.from(value).toString('base64'),
+    seconds: timestamp.seconds.toString(),
+    nanos: timestamp.nanos,
+  });
+}
+
+function decode(text: string): JournalEntry {
+  const { number, target, topic, typeUrl, value, seconds, nanos } = JSON.parse(text) as {
+    number: number;
+    target: EventTarget;
+    topic: string;
+    typeUrl: string;
+    value: string;
+    seconds: string;
+    nanos: number;
+  };
+  const timestamp = { seconds: BigInt(seconds), nanos };
+  return { number, target, event: { topic, typeUrl, value: Buffer.from(value, 'base64'), timestamp } };
+}

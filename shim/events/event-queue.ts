@@ -1,0 +1,122 @@
+import type { Logger } from '../../common/logger.ts';
+import { SerialQueue } from '../../common/serial-queue.ts';
+import type { EventTarget, TaskEvent } from './event.ts';
+import { EventJournal, type JournalEntry } from './event-journal.ts';
+import { isRefusal, type Publisher } from './publisher.ts';
+
+const FIRST_RETRY_MS = 50;
+const LAST_RETRY_MS = 5_000;
+
+export interface EventQueueOptions {
+  readonly namespace: string;
+  readonly id: string;
+  readonly journal: EventJournal;
+  readonly publisher: (target: EventTarget) => Publisher;
+  readonly logger: Logger;
+  /** Sending begins only then: when an earlier container of the same id has sent its last event. */
+  readonly after: Promise<void> | undefined;
+}
+
+/**
+ * The events of one container on their way to containerd: strictly one after another, each tried until containerd has
+ * it or refuses it, however long containerd is away. Other containers' queues go on meanwhile.
+ */
+export class EventQueue {
+  readonly #options: EventQueueOptions;
+  readonly #writes = new SerialQueue();
+  readonly #entries: JournalEntry[] = [];
+  #last = 0;
+  #sending = false;
+  #discarded = false;
+  #finishing = false;
+  #finished: () => void = () => undefined;
+  /** Resolves once the last event is sent and the journal is gone: after `finish` or `discard`. */
+  readonly finished = new Promise<void>((resolve) => {
+    this.#finished = resolve;
+  });
+
+  constructor(options: EventQueueOptions) {
+    this.#options = options;
+  }
+
+  /** Takes up what an earlier daemon left. @returns the names of all events that it added. */
+  async recover(): Promise<ReadonlySet<string>> {
+    const { pending, names, last } = await this.#options.journal.read();
+    this.#last = last;
+    this.#entries.push(...pending);
+    void this.#send();
+    return names;
+  }
+
+  /**
+   * Adds an event behind all others. Its place is decided by the call; the promise resolves once it is on disk, after
+   * which no crash can lose it.
+   */
+  async add(target: EventTarget, event: TaskEvent): Promise<void> {
+    const entry = { number: (this.#last += 1), target, event };
+    await this.#writes.run(() => this.#write(entry));
+    this.#entries.push(entry);
+    void this.#send();
+  }
+
+  /** An event that does not fit on a full disk is still sent, by this daemon at least. */
+  async #write(entry: JournalEntry): Promise<void> {
+    const { namespace, id, journal, logger } = this.#options;
+    await journal.add(entry).catch((error: unknown) => {
+      logger.warn({ namespace, id, topic: entry.event.topic, err: error }, 'an event could not be written to disk');
+    });
+  }
+
+  /** Resolves once everything that was added is on disk. */
+  async written(): Promise<void> {
+    await this.#writes.run(() => Promise.resolve());
+  }
+
+  /** Says that no event will be added any more: the journal goes once all are sent. */
+  finish(): void {
+    this.#finishing = true;
+    void this.#send();
+  }
+
+  /** Drops everything: containerd has closed the book on this container and tells its end by itself. */
+  async discard(): Promise<void> {
+    this.#discarded = true;
+    this.#entries.length = 0;
+    await this.#writes.run(() => this.#options.journal.remove());
+    this.#finished();
+  }
+
+  async #send(): Promise<void> {
+    if (this.#sending) return;
+    this.#sending = true;
+    await this.#options.after;
+    for (let entry = this.#entries[0]; entry !== undefined; entry = this.#entries[0]) {
+      await this.#sendOne(entry);
+      if (this.#entries[0] === entry) this.#entries.shift();
+    }
+    this.#sending = false;
+    if (this.#finishing && !this.#discarded) {
+      await this.#writes.run(() => this.#options.journal.remove());
+      this.#finished();
+    }
+  }
+
+  async #sendOne(entry: JournalEntry): Promise<void> {
+    const { namespace, id, journal, publisher, logger } = this.#options;
+    for (let delay = FIRST_RETRY_MS; !this.#discarded; delay = Math.min(2 * delay, LAST_RETRY_MS)) {
+      try {
+        await publisher(entry.target).publish(namespace, entry.event);
+        break;
+      } catch (error) {
+        const context = { namespace, id, topic: entry.event.topic, err: error };
+        if (isRefusal(error)) {
+          logger.error(context, 'containerd refused an event; it is dropped');
+          break;
+        }
+        logger.warn(context, `an event could not be sent; next try in ${delay} ms`);
+        await new Promise((resolve) => setTimeout(resolve, delay).unref());
+      }
+    }
+    if (!this.#discarded) await journal.markSent(entry).catch(() => undefined);
+  }
+}

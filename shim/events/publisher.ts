@@ -1,0 +1,82 @@
+import { exec } from '../../common/exec.ts';
+import { Code, StatusError } from '../../common/errors.ts';
+import { EventsDefinition } from '../../proto/gen/containerd/services/events/ttrpc/v1/events.ts';
+import { Any } from '../../proto/gen/google/protobuf/any.ts';
+import { Client } from '../ttrpc/client.ts';
+import { toServiceClient } from '../ttrpc/typed-service.ts';
+import type { EventTarget, TaskEvent } from './event.ts';
+
+/** As containerd's own publisher has it: runtime/v2/shim/publisher.go. */
+const TIMEOUT_MS = 5_000;
+
+/** Sends one event to a containerd; throws if it was not taken. */
+export interface Publisher {
+  publish(namespace: string, event: TaskEvent): Promise<void>;
+  close(): void;
+}
+
+export function createPublisher(target: EventTarget): Publisher {
+  if (target.ttrpc !== '') return new TtrpcPublisher(target.ttrpc.replace(/^unix:\/\//, ''));
+  if (target.grpc !== '' && target.binary !== '') return new CommandPublisher(target);
+  throw new Error('containerd gave neither TTRPC_ADDRESS nor -publish-binary: its events have nowhere to go');
+}
+
+/** Over containerd's event service on TTRPC_ADDRESS; one connection, made anew after it broke. */
+class TtrpcPublisher implements Publisher {
+  readonly #path: string;
+  #client: Promise<Client> | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async publish(namespace: string, { timestamp, topic, typeUrl, value }: TaskEvent): Promise<void> {
+    this.#client ??= Client.connect(this.#path);
+    try {
+      const client = await this.#client;
+      const envelope = { timestamp, namespace, topic, event: { typeUrl, value: Buffer.from(value) } };
+      await toServiceClient(EventsDefinition, client).forward({ envelope }, { timeoutMs: TIMEOUT_MS });
+    } catch (error) {
+      // Whatever it was, the next try begins with a new connection.
+      this.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    void this.#client?.then(
+      (client) => {
+        client.close();
+      },
+      () => undefined,
+    );
+    this.#client = undefined;
+  }
+}
+
+/** With `containerd publish`, for a containerd without TTRPC_ADDRESS. */
+class CommandPublisher implements Publisher {
+  readonly #target: EventTarget;
+
+  constructor(target: EventTarget) {
+    this.#target = target;
+  }
+
+  async publish(namespace: string, { topic, typeUrl, value }: TaskEvent): Promise<void> {
+    const { grpc, binary } = this.#target;
+    const input = Any.encode({ typeUrl, value: Buffer.from(value) }).finish();
+    await exec(binary, ['--address', grpc, 'publish', '--topic', topic, '--namespace', namespace], {
+      timeoutMs: TIMEOUT_MS,
+      input,
+    });
+  }
+
+  close(): void {
+    // Nothing is kept open.
+  }
+}
+
+/** Whether containerd refused the event for good: it would refuse it again. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof StatusError && (error.code === Code.InvalidArgument || error.code === Code.Unimplemented);
+}

@@ -1,0 +1,31 @@
+import { TaskCreate, TaskDelete, TaskExit, TaskStart } from '../../proto/gen/containerd/events/task.ts';
+import type { ExitRecord } from '../monitor/messages.ts';
+import { now, type EventTime, type TaskEvent } from './event.ts';
+
+/** Topics and types: containerd, runtime/events.go and api/events/task.proto. */
+function taskEvent(name: string, topic: string, message: { finish(): Uint8Array }, timestamp = now()): TaskEvent {
+  return { topic: `/tasks/${topic}`, typeUrl: `containerd.events.${name}`, value: message.finish(), timestamp };
+}
+
+export const taskCreate = (message: TaskCreate): TaskEvent =>
+  taskEvent('TaskCreate', 'create', TaskCreate.encode(message));
+
+export const taskStart = (containerId: string, pid: number): TaskEvent =>
+  taskEvent('TaskStart', 'start', TaskStart.encode({ containerId, pid }));
+
+/** Clients tell the init's exit from an exec's by id being the container's. */
+export const taskExit = (containerId: string, pid: number, exit: ExitRecord): TaskEvent =>
+  taskEvent(
+    'TaskExit',
+    'exit',
+    TaskExit.encode({ containerId, id: containerId, pid, exitStatus: exit.status, exitedAt: exitTime(exit) }),
+  );
+
+export const taskDelete = (containerId: string, pid: number, exit: ExitRecord): TaskEvent =>
+  taskEvent(
+    'TaskDelete',
+    'delete',
+    TaskDelete.encode({ containerId, id: '', pid, exitStatus: exit.status, exitedAt: exitTime(exit) }),
+  );
+
+export const exitTime = ({ seconds, nanoseconds }: ExitRecord): EventTime => ({ seconds, nanos: nanoseconds });

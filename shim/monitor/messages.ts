@@ -1,0 +1,84 @@
+/** When and how a container's first process ended. */
+export interface ExitRecord {
+  /** The exit code, or 128 + the signal's number. */
+  readonly status: number;
+  readonly seconds: bigint;
+  readonly nanoseconds: number;
+}
+
+/** A process of the host, told apart from a later one with the same pid by when it started. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Field 22 of /proc/PID/stat. */
+  readonly startTime: bigint;
+}
+
+/** What a monitor says (shim/native/monitor/control.c). `errno` is 0 where none applies. */
+export type MonitorMessage =
+  | { readonly type: 'created'; readonly init: ProcessIdentity }
+  | { readonly type: 'running' }
+  | { readonly type: 'start-failed'; readonly errno: number; readonly text: string }
+  | { readonly type: 'failed'; readonly errno: number; readonly text: string }
+  | { readonly type: 'exited'; readonly exit: ExitRecord }
+  | { readonly type: 'signalled'; readonly errno: number }
+  | { readonly type: 'warning'; readonly text: string };
+
+/** @throws Error for a line that no monitor writes: daemon and monitor are built together. */
+export function parseMonitorMessage(line: string): MonitorMessage {
+  const [type, ...words] = line.split(' ');
+  switch (type) {
+    case 'created':
+      return { type, init: parseProcess(words) };
+    case 'running':
+      return { type };
+    case 'start-failed':
+    case 'failed':
+      return { type, errno: Number(words[0]), text: words.slice(1).join(' ') };
+    case 'exited':
+      return { type, exit: parseExit(words) };
+    case 'signalled':
+      return { type, errno: Number(words[0]) };
+    case 'warning':
+      return { type, text: words.join(' ') };
+    default:
+      throw new Error(`a monitor sent ${JSON.stringify(line)}`);
+  }
+}
+
+/** The monitor's file `status` (shim/native/monitor/status-file.c). */
+export interface MonitorStatus {
+  readonly phase: 'created' | 'running' | 'stopped';
+  readonly init: ProcessIdentity;
+  readonly exit: ExitRecord | undefined;
+}
+
+/** @throws Error for a file that no monitor wrote. */
+export function parseMonitorStatus(text: string): MonitorStatus {
+  const lines = new Map(
+    text
+      .trim()
+      .split('\n')
+      .map((line) => {
+        const [key = '', ...words] = line.split(' ');
+        return [key, words] as const;
+      }),
+  );
+  const phase = lines.get('phase')?.[0];
+  if (phase !== 'created' && phase !== 'running' && phase !== 'stopped') {
+    throw new Error(`a status file has phase ${String(phase)}`);
+  }
+  const exit = lines.get('exit');
+  return {
+    phase,
+    init: parseProcess(lines.get('pid') ?? []),
+    exit: exit === undefined ? undefined : parseExit(exit),
+  };
+}
+
+function parseProcess([pid, startTime]: readonly string[]): ProcessIdentity {
+  return { pid: Number(pid ?? 0), startTime: BigInt(startTime ?? 0) };
+}
+
+function parseExit([status, seconds, nanoseconds]: readonly string[]): ExitRecord {
+  return { status: Number(status), seconds: BigInt(seconds ?? 0), nanoseconds: Number(nanoseconds) };
+}

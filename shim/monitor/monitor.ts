@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process';
+import { open } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
+import path from 'node:path';
+import type { Duplex } from 'node:stream';
+import { parseMonitorMessage, type MonitorMessage } from './messages.ts';
+
+const MAX_LINE = 4096;
+
+export interface MonitorListener {
+  message(message: MonitorMessage): void;
+  /** The connection ended. After `exited` or `failed`: everything is cleaned up. Before: the monitor died. */
+  closed(): void;
+}
+
+/** A connection to a container's monitor: shim/native/monitor. */
+export class Monitor {
+  readonly #stream: Duplex;
+  readonly #listener: MonitorListener;
+  #rest = '';
+
+  private constructor(stream: Duplex, listener: MonitorListener) {
+    this.#stream = stream;
+    this.#listener = listener;
+    stream.setEncoding('utf8');
+    stream.on('data', (chunk: string) => {
+      this.#receive(chunk);
+    });
+    // Every error is followed by close, and means the same.
+    stream.on('error', () => undefined);
+    stream.on('close', () => {
+      listener.closed();
+    });
+  }
+
+  /** Starts the monitor of the container whose state directory this is. It outlives this process. */
+  static async start(program: string, directory: string, listener: MonitorListener): Promise<Monitor> {
+    const log = await open(path.join(directory, 'monitor.log'), 'a', 0o600);
+    try {
+      const child = spawn(program, [directory], {
+        cwd: '/',
+        env: {},
+        detached: true,
+        stdio: ['ignore', 'ignore', log.fd, 'pipe'],
+      });
+      child.unref();
+      return await new Promise<Monitor>((resolve, reject) => {
+        child.once('error', reject);
+        child.once('spawn', () => {
+          // Node types index 3 as either direction; a pipe is both.
+          resolve(new Monitor(child.stdio[3] as Duplex, listener));
+        });
+      });
+    } finally {
+      await log.close();
+    }
+  }
+
+  /**
+   * Connects to a monitor that another daemon started; it tells the container's state at once.
+   * @throws the socket's error if no monitor listens there.
+   */
+  static async connect(directory: string, listener: MonitorListener): Promise<Monitor> {
+    // A Unix socket's path has at most 107 bytes, a state directory may have more: take the way over a descriptor.
+    const handle = await open(directory, 'r');
+    try {
+      const socket = connect(`/proc/self/fd/${handle.fd}/monitor.sock`);
+      await new Promise<void>((resolve, reject) => {
+        socket.once('connect', resolve);
+        socket.once('error', reject);
+      });
+      return new Monitor(socket satisfies Socket, listener);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  start(): void {
+    this.#stream.write('start\n');
+  }
+
+  /** Answered by a `signalled` message. */
+  signal(number: number): void {
+    this.#stream.write(`signal ${number}\n`);
+  }
+
+  closeStdin(): void {
+    this.#stream.write('close-stdin\n');
+  }
+
+  /** Output that nobody reads need not be kept any longer: the monitor ends once it has cleaned up. */
+  release(): void {
+    this.#stream.write('release\n');
+  }
+
+  #receive(chunk: string): void {
+    const lines = (this.#rest + chunk).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) this.#listener.message(parseMonitorMessage(line));
+    if (this.#rest.length > MAX_LINE) this.#stream.destroy();
+  }
+}

@@ -1,0 +1,33 @@
+import { writeFileAtomic } from '../../common/atomic-file.ts';
+import { readTextIfExists } from '../../common/files.ts';
+import type { EventTarget } from '../events/event.ts';
+import type { Stdio } from './stdio.ts';
+
+/** What a daemon must know of a container and cannot ask its monitor: `container.json` in its state directory. */
+export interface ContainerRecord {
+  readonly namespace: string;
+  readonly id: string;
+  /** The bundle's directory, absolute. */
+  readonly bundle: string;
+  readonly backend: string;
+  readonly stdio: Stdio;
+  readonly target: EventTarget;
+  /** The directories of its cgroup; the first has all its processes. */
+  readonly cgroups: readonly string[];
+  /** The build of the daemon that created it, or took it over last. */
+  readonly build: string;
+  /** The name of its event journal, `<id>@<…>`: unique for each container, also among those of the same id. */
+  readonly journal: string;
+}
+
+const FILE = 'container.json';
+
+export async function writeContainerRecord(directory: string, record: ContainerRecord): Promise<void> {
+  await writeFileAtomic(`${directory}/${FILE}`, JSON.stringify(record));
+}
+
+/** Undefined where the daemon that made the directory died before it wrote the record: then nothing runs there. */
+export async function readContainerRecord(directory: string): Promise<ContainerRecord | undefined> {
+  const text = await readTextIfExists(`${directory}/${FILE}`);
+  return text === undefined ? undefined : (JSON.parse(text) as ContainerRecord);
+}

@@ -1,0 +1,266 @@
+import { mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { exec } from '../../common/exec.ts';
+import { alreadyExists, invalidArgument, notFound } from '../../common/errors.ts';
+import { hasErrorCode, readTextIfExists } from '../../common/files.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { CreateTaskRequest } from '../../proto/gen/containerd/task/v2/task.ts';
+import type { Backend, PreparedContainer } from '../backends/backend.ts';
+import type { RunPaths } from '../daemon/paths.ts';
+import { EventJournal } from '../events/event-journal.ts';
+import { EventQueue } from '../events/event-queue.ts';
+import { parseEventTarget, type EventTarget } from '../events/event.ts';
+import { createPublisher, type Publisher } from '../events/publisher.ts';
+import { parseMonitorStatus, type ExitRecord } from '../monitor/messages.ts';
+import { Plan } from '../monitor/plan.ts';
+import { checkIdentifier } from '../oci/container-id.ts';
+import { readSpec } from '../oci/read-spec.ts';
+import type { Spec } from '../oci/spec.ts';
+import { Container } from './container.ts';
+import { writeContainerRecord, type ContainerRecord } from './container-record.ts';
+import { CONTAINER_NOT_CREATED } from './messages.ts';
+import { planRootfsMounts } from './rootfs-mounts.ts';
+import { resolveStdio } from './stdio.ts';
+import { checkTaskOptions } from './task-options.ts';
+
+export interface RegistryOptions {
+  readonly paths: RunPaths;
+  readonly backend: Backend;
+  readonly logger: Logger;
+}
+
+/** Killing what a dead monitor left may have to wait for its processes: shim/native/monitor/cgroups.c waits 2 s. */
+const CLEANUP_TIMEOUT_MS = 20_000;
+
+/** All containers of this daemon. */
+export class ContainerRegistry {
+  readonly #options: RegistryOptions;
+  readonly #containers = new Map<string, Container>();
+  /** Ids between the begin of a create and its end, so that no second one comes between. */
+  readonly #creating = new Set<string>();
+  readonly #publishers = new Map<string, Publisher>();
+  /** The newest queue of each id that still has events to send: a container of the same id sends after it. */
+  readonly #queues = new Map<string, EventQueue>();
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  /** Containers, and creates under way. */
+  get size(): number {
+    return this.#containers.size + this.#creating.size;
+  }
+
+  /** @throws StatusError NotFound. */
+  get(namespace: string, id: string): Container {
+    const container = this.find(namespace, id);
+    if (container === undefined) throw notFound(CONTAINER_NOT_CREATED);
+    return container;
+  }
+
+  find(namespace: string, id: string): Container | undefined {
+    return this.#containers.get(keyOf(namespace, id));
+  }
+
+  /** Creates a container up to the point where only Start is missing. If it fails, nothing of it is left. */
+  async create(namespace: string, request: CreateTaskRequest): Promise<Container> {
+    const id = checkIdentifier(request.id, 'container id');
+    const key = keyOf(namespace, id);
+    if (this.#containers.has(key) || this.#creating.has(key)) throw alreadyExists(`container ${id} exists already`);
+    this.#creating.add(key);
+    try {
+      const container = await this.#create(namespace, id, request);
+      this.#containers.set(key, container);
+      return container;
+    } finally {
+      this.#creating.delete(key);
+    }
+  }
+
+  async #create(namespace: string, id: string, request: CreateTaskRequest): Promise<Container> {
+    const { paths, backend, logger } = this.#options;
+    const { bundle, rootfs } = request;
+    const { stdin, stdout, stderr, terminal } = request;
+    const stdio = { stdin, stdout, stderr, terminal };
+    const streams = resolveStdio(stdio);
+    checkTaskOptions(request.options);
+    if (request.checkpoint !== '') throw invalidArgument('checkpoint: this shim cannot restore one yet');
+    if (!path.isAbsolute(bundle))
+      throw invalidArgument(`bundle is ${JSON.stringify(bundle)}: expected an absolute path`);
+
+    const [{ value: spec, warnings }, publisher] = await Promise.all([
+      readSpec(bundle),
+      readTextIfExists(path.join(bundle, 'publisher')),
+    ]);
+    for (const warning of warnings) logger.warn({ namespace, id }, warning);
+    const target = parseEventTarget(publisher ?? '');
+    const directory = paths.container(namespace, id);
+    const mountTarget = path.join(bundle, 'rootfs');
+    const [prepared] = await Promise.all([
+      backend.prepare({ namespace, id, directory, spec }),
+      checkRootfs(spec, rootfs.length > 0 ? mountTarget : undefined),
+    ]);
+    const plan = new Plan();
+    streams.forEach((stream, index) => plan.add('stdio', index, stream));
+    planRootfsMounts(rootfs, mountTarget, plan);
+    plan.append(prepared.plan);
+
+    const { cgroups } = prepared;
+    const build = paths.build;
+    const journal = newJournalName(id);
+    const record = { namespace, id, bundle, backend: backend.name, stdio, target, cgroups, build, journal };
+    const container = this.#newContainer(record, directory);
+    await this.#launch(container, record, directory, prepared, plan, request);
+    return container;
+  }
+
+  async #launch(
+    container: Container,
+    record: ContainerRecord,
+    directory: string,
+    prepared: PreparedContainer,
+    plan: Plan,
+    { rootfs }: CreateTaskRequest,
+  ): Promise<void> {
+    await makeStateDirectory(directory, record.id);
+    try {
+      await writePlans(directory, prepared, plan);
+      // Last: a directory without it is an interrupted create, in which nothing runs yet.
+      await writeContainerRecord(directory, record);
+      await container.create(this.#options.paths.monitorProgram, rootfs);
+      await container.eventsWritten();
+    } catch (error) {
+      await container.cleanedUp();
+      await rm(directory, { recursive: true, force: true });
+      await this.#removeEmptyParents(record);
+      throw error;
+    }
+  }
+
+  /** The containerd way: it has to be stopped, or never started. */
+  async delete(container: Container): Promise<ExitRecord> {
+    const exit = await container.delete();
+    await this.#forget(container);
+    return exit;
+  }
+
+  /** Removes a container in any state, without events. @returns how it ended; undefined: there is none. */
+  async cleanUp(namespace: string, id: string): Promise<ExitRecord | undefined> {
+    const container = this.find(namespace, id);
+    if (container === undefined) return undefined;
+    const exit = await container.abandon();
+    await this.#forget(container);
+    return exit;
+  }
+
+  async #forget(container: Container): Promise<void> {
+    const { record } = container;
+    if (this.find(record.namespace, record.id) === container) {
+      this.#containers.delete(keyOf(record.namespace, record.id));
+    }
+    await this.#removeEmptyParents(record);
+  }
+
+  /** The directories and cgroups above a container's, which it shares with others of its namespace. */
+  async #removeEmptyParents({ namespace }: ContainerRecord): Promise<void> {
+    if ([...this.#containers.keys(), ...this.#creating].some((key) => key.startsWith(`${namespace}/`))) return;
+    await rmdir(path.join(this.#options.paths.containers, namespace)).catch(() => undefined);
+  }
+
+  /** Makes the object of a container, new or found. */
+  #newContainer(record: ContainerRecord, directory: string): Container {
+    const { logger } = this.#options;
+    const events = this.#newQueue(record);
+    const cleanUp = (at: string) => this.#cleanUpAfterMonitor(at);
+    return new Container({ record, directory, events, logger, cleanUp });
+  }
+
+  #newQueue({ namespace, id, journal: name }: Pick<ContainerRecord, 'namespace' | 'id' | 'journal'>): EventQueue {
+    const { paths, logger } = this.#options;
+    const key = keyOf(namespace, id);
+    const after = this.#queues.get(key)?.finished;
+    const journal = new EventJournal(paths.journal(namespace, name));
+    const publisher = (target: EventTarget) => this.#publisher(target);
+    const queue = new EventQueue({ namespace, id, journal, publisher, logger, after });
+    this.#queues.set(key, queue);
+    void queue.finished.then(() => {
+      if (this.#queues.get(key) === queue) this.#queues.delete(key);
+    });
+    return queue;
+  }
+
+  ownsJournal(namespace: string, name: string): boolean {
+    const id = name.slice(0, name.lastIndexOf('@'));
+    return this.find(namespace, id)?.record.journal === name;
+  }
+
+  /** Sends what a container that is gone still owed when its daemon died. */
+  async adoptJournal(namespace: string, name: string): Promise<void> {
+    const id = name.slice(0, name.lastIndexOf('@'));
+    const queue = this.#newQueue({ namespace, id, journal: name });
+    await queue.recover();
+    queue.finish();
+  }
+
+  /** One connection for all containers of one containerd. */
+  #publisher(target: EventTarget): Publisher {
+    const key = JSON.stringify(target);
+    const publisher = this.#publishers.get(key) ?? createPublisher(target);
+    this.#publishers.set(key, publisher);
+    return publisher;
+  }
+
+  async #cleanUpAfterMonitor(directory: string): Promise<ExitRecord> {
+    await exec(this.#options.paths.monitorProgram, ['--cleanup', directory], { timeoutMs: CLEANUP_TIMEOUT_MS });
+    const { exit } = parseMonitorStatus(await readFile(path.join(directory, 'status'), 'utf8'));
+    if (exit === undefined) throw new Error(`${directory}/status has no exit after a cleanup`);
+    return exit;
+  }
+
+  /** Adds a container that an earlier daemon left (recovery.ts). */
+  adopt(record: ContainerRecord, directory: string): Container {
+    const container = this.#newContainer(record, directory);
+    this.#containers.set(keyOf(record.namespace, record.id), container);
+    return container;
+  }
+
+  close(): void {
+    for (const publisher of this.#publishers.values()) publisher.close();
+  }
+}
+
+let journals = 0;
+
+/** Unique for each container, also among those that had the same id; sorts by time. */
+const newJournalName = (id: string) => `${id}@${Date.now().toString().padStart(15, '0')}-${(journals += 1)}`;
+
+const keyOf = (namespace: string, id: string) => `${namespace}/${id}`;
+
+async function checkRootfs(spec: Spec, mountTarget: string | undefined): Promise<void> {
+  const { path: root } = spec.root;
+  const found = await stat(mountTarget ?? root).catch((error: unknown) => error);
+  if (found instanceof Error) {
+    if (!hasErrorCode(found, 'ENOENT', 'ENOTDIR')) throw found;
+    throw invalidArgument(`config.json: root.path is ${JSON.stringify(root)}: there is no such directory`);
+  }
+  if (mountTarget !== undefined && path.resolve(root) !== mountTarget) {
+    throw invalidArgument(
+      `config.json: root.path is ${JSON.stringify(root)}: expected ${mountTarget}, where the rootfs is mounted`,
+    );
+  }
+}
+
+async function makeStateDirectory(directory: string, id: string): Promise<void> {
+  await mkdir(path.dirname(directory), { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    if (hasErrorCode(error, 'EEXIST')) throw alreadyExists(`container ${id} exists already`);
+    throw error;
+  }
+}
+
+async function writePlans(directory: string, { files }: PreparedContainer, plan: Plan): Promise<void> {
+  const all = [...files, ['monitor.plan', plan.toString()] as const];
+  await Promise.all(all.map(([name, text]) => writeFile(path.join(directory, name), text, { mode: 0o600 })));
+}

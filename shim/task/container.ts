@@ -1,0 +1,288 @@
+import { rm } from 'node:fs/promises';
+import type { Logger } from '../../common/logger.ts';
+import { Code, StatusError, failedPrecondition, internal, invalidArgument, notFound } from '../../common/errors.ts';
+import { SerialQueue } from '../../common/serial-queue.ts';
+import type { Mount } from '../../proto/gen/containerd/types/mount.ts';
+import { taskCreate, taskDelete, taskExit, taskStart } from '../events/task-events.ts';
+import type { EventQueue } from '../events/event-queue.ts';
+import type { ExitRecord, MonitorMessage, MonitorStatus, ProcessIdentity } from '../monitor/messages.ts';
+import { Monitor, type MonitorListener } from '../monitor/monitor.ts';
+import { listProcesses, signalProcesses } from './cgroup-processes.ts';
+import type { ContainerRecord } from './container-record.ts';
+import { Deferred } from './deferred.ts';
+import { explainFailure } from './failure-log.ts';
+import { CANNOT_DELETE_RUNNING, PROCESS_ALREADY_FINISHED, createFailed, startFailed } from './messages.ts';
+
+export type ContainerStatus = 'creating' | 'created' | 'running' | 'stopped';
+
+export interface ContainerContext {
+  readonly record: ContainerRecord;
+  /** The state directory. */
+  readonly directory: string;
+  readonly events: EventQueue;
+  readonly logger: Logger;
+  /** Removes what a monitor that died has left, and records an end (lxcri-monitor --cleanup). */
+  readonly cleanUp: (directory: string) => Promise<ExitRecord>;
+}
+
+const SIGKILL = 9;
+const ESRCH = 3;
+const EINVAL = 22;
+
+/**
+ * One container and what is known of it. Its monitor tells what happens; calls that change it run one after another.
+ * Nothing here is lost with this process: the next daemon makes it again from the state directory.
+ */
+export class Container {
+  readonly record: ContainerRecord;
+  readonly #context: ContainerContext;
+  readonly #queue = new SerialQueue();
+  readonly #created = new Deferred<ProcessIdentity>();
+  readonly #started = new Deferred<void>();
+  readonly #exited = new Deferred<ExitRecord>();
+  /** The monitor's connection has closed: there is nothing left to clean up. */
+  readonly #gone = new Deferred<void>();
+  /** The monitor has said something. */
+  readonly #told = new Deferred<void>();
+  readonly #signalled: Deferred<number>[] = [];
+  #monitor: Monitor | undefined;
+  #status: ContainerStatus = 'creating';
+  #init: ProcessIdentity = { pid: 0, startTime: 0n };
+  #exit: ExitRecord | undefined;
+  #rootfs: readonly Mount[] = [];
+  /** containerd dropped this container; it tells the end to others by itself. */
+  #abandoned = false;
+
+  constructor(context: ContainerContext) {
+    this.#context = context;
+    this.record = context.record;
+  }
+
+  get status(): ContainerStatus {
+    return this.#status;
+  }
+
+  /** The init's pid on the host; 0 before it runs. */
+  get pid(): number {
+    return this.#init.pid;
+  }
+
+  get exit(): ExitRecord | undefined {
+    return this.#exit;
+  }
+
+  /** Starts the monitor and waits until the container's init is set up. `rootfs` is for the event. */
+  async create(program: string, rootfs: readonly Mount[]): Promise<number> {
+    this.#rootfs = rootfs;
+    this.#monitor = await Monitor.start(program, this.#context.directory, this.#listener());
+    const init = await this.#created.promise;
+    return init.pid;
+  }
+
+  /** Resolves once every event so far is on disk. */
+  async eventsWritten(): Promise<void> {
+    await this.#context.events.written();
+  }
+
+  /** Resolves once everything of a container whose create failed is cleaned up. */
+  async cleanedUp(): Promise<void> {
+    if (this.#monitor !== undefined) await this.#gone.promise;
+  }
+
+  /** Takes a container over from an earlier daemon: from its monitor if that lives, else from what it left. */
+  async recover(status: MonitorStatus | undefined): Promise<void> {
+    const issued = await this.#context.events.recover();
+    if (status !== undefined) this.#init = status.init;
+    if (issued.has('create')) this.#created.resolve(this.#init);
+    try {
+      this.#monitor = await Monitor.connect(this.#context.directory, this.#listener(issued));
+      // It tells its state at once; one that was still being created tells it when it knows.
+      if (status !== undefined) await this.#told.promise;
+    } catch {
+      await this.#recoverWithoutMonitor(status?.exit, issued);
+    }
+  }
+
+  async #recoverWithoutMonitor(stopped: ExitRecord | undefined, issued: ReadonlySet<string>): Promise<void> {
+    const exit = stopped ?? (await this.#context.cleanUp(this.#context.directory));
+    this.#gone.resolve();
+    this.#end(exit, issued);
+  }
+
+  /** @returns the init's pid. */
+  start(): Promise<number> {
+    return this.#queue.run(async () => {
+      if (this.#status === 'running') throw failedPrecondition('cannot start a container that is already running');
+      if (this.#status === 'stopped') throw failedPrecondition('cannot start a container that has stopped');
+      this.#monitor?.start();
+      await this.#started.promise;
+      await this.eventsWritten();
+      return this.pid;
+    });
+  }
+
+  wait(): Promise<ExitRecord> {
+    return this.#exited.promise;
+  }
+
+  kill(signal: number, all: boolean): Promise<void> {
+    return this.#queue.run(() => this.#kill(signal, all));
+  }
+
+  async #kill(signal: number, all: boolean): Promise<void> {
+    if (this.#status === 'stopped') throw notFound(PROCESS_ALREADY_FINISHED);
+    if (all) {
+      await signalProcesses(this.record.cgroups, signal);
+      return;
+    }
+    const errno = await this.#signalInit(signal);
+    if (errno === ESRCH) throw notFound(PROCESS_ALREADY_FINISHED);
+    if (errno === EINVAL) throw invalidArgument(`signal is ${signal}: expected one that Linux has, 0 to 64`);
+    if (errno !== 0) throw internal(`signal ${signal} could not be sent (errno ${errno})`);
+  }
+
+  async #signalInit(signal: number): Promise<number> {
+    if (this.#monitor === undefined) return ESRCH;
+    const answer = new Deferred<number>();
+    this.#signalled.push(answer);
+    this.#monitor.signal(signal);
+    return answer.promise;
+  }
+
+  async pids(): Promise<number[]> {
+    const [cgroup] = this.record.cgroups;
+    return this.#status === 'stopped' || cgroup === undefined ? [] : listProcesses(cgroup);
+  }
+
+  closeStdin(): void {
+    this.#monitor?.closeStdin();
+  }
+
+  /** Removes a container that has ended, or never ran. @returns how it ended. */
+  delete(): Promise<ExitRecord> {
+    return this.#queue.run(async () => {
+      if (this.#status === 'running' || this.#status === 'creating') {
+        throw new StatusError(Code.Unknown, CANNOT_DELETE_RUNNING);
+      }
+      const exit = await this.#stopAndRemove();
+      await this.#context.events.add(this.record.target, taskDelete(this.record.id, this.pid, exit));
+      this.#context.events.finish();
+      return exit;
+    });
+  }
+
+  /** Removes it in whatever state it is, without a word to containerd. @returns how it ended. */
+  abandon(): Promise<ExitRecord> {
+    this.#abandoned = true;
+    return this.#queue.run(async () => {
+      const exit = await this.#stopAndRemove();
+      await this.#context.events.discard();
+      return exit;
+    });
+  }
+
+  async #stopAndRemove(): Promise<ExitRecord> {
+    if (this.#status !== 'stopped') {
+      await signalProcesses(this.record.cgroups, SIGKILL);
+      await this.#signalInit(SIGKILL);
+    }
+    this.#monitor?.release();
+    const exit = await this.#exited.promise;
+    if (this.#monitor !== undefined) await this.#gone.promise;
+    await rm(this.#context.directory, { recursive: true, force: true });
+    return exit;
+  }
+
+  #listener(issued: ReadonlySet<string> = new Set()): MonitorListener {
+    return {
+      message: (message) => {
+        this.#receive(message, issued);
+      },
+      closed: () => {
+        void this.#monitorClosed();
+      },
+    };
+  }
+
+  /** Events are added here, where the order of things is the monitor's. What was issued already is not repeated. */
+  #receive(message: MonitorMessage, issued: ReadonlySet<string>): void {
+    this.#told.resolve();
+    switch (message.type) {
+      case 'created':
+        this.#init = message.init;
+        this.#status = 'created';
+        if (!issued.has('create')) this.#announceCreate();
+        this.#created.resolve(message.init);
+        break;
+      case 'running':
+        this.#status = 'running';
+        if (!issued.has('start'))
+          void this.#context.events.add(this.record.target, taskStart(this.record.id, this.pid));
+        this.#started.resolve();
+        break;
+      case 'start-failed':
+        this.#started.reject(new StatusError(Code.Unknown, startFailed(message.text)));
+        break;
+      case 'failed':
+        void this.#fail(message.text);
+        break;
+      case 'exited':
+        this.#end(message.exit, issued);
+        break;
+      case 'signalled':
+        this.#signalled.shift()?.resolve(message.errno);
+        break;
+      case 'warning':
+        this.#context.logger.warn({ ...this.#identity, text: message.text }, 'the monitor warns');
+    }
+  }
+
+  get #identity(): object {
+    return { namespace: this.record.namespace, id: this.record.id };
+  }
+
+  #announceCreate(): void {
+    const { id, bundle, stdio, target } = this.record;
+    const io = { stdin: stdio.stdin, stdout: stdio.stdout, stderr: stdio.stderr, terminal: stdio.terminal };
+    const rootfs = [...this.#rootfs];
+    const event = taskCreate({ containerId: id, bundle, rootfs, io, checkpoint: '', pid: this.pid });
+    void this.#context.events.add(target, event);
+  }
+
+  async #fail(text: string): Promise<void> {
+    const reason = await explainFailure(text, this.#context.directory);
+    this.#status = 'stopped';
+    this.#created.reject(new StatusError(Code.Unknown, createFailed(reason)));
+    this.#settleStopped({ status: 255, seconds: BigInt(Math.floor(Date.now() / 1000)), nanoseconds: 0 });
+  }
+
+  /** The end of a container that existed for containerd. */
+  #end(exit: ExitRecord, issued: ReadonlySet<string>): void {
+    if (this.#exit !== undefined) return;
+    this.#status = 'stopped';
+    const announced = this.#created.settled;
+    this.#created.reject(new StatusError(Code.Unknown, createFailed('the container ended before it was created')));
+    if (announced && !this.#abandoned && !issued.has('exit')) {
+      void this.#context.events.add(this.record.target, taskExit(this.record.id, this.pid, exit));
+    }
+    this.#settleStopped(exit);
+  }
+
+  #settleStopped(exit: ExitRecord): void {
+    this.#exit = exit;
+    this.#started.reject(failedPrecondition('the container stopped before it was started'));
+    for (const answer of this.#signalled.splice(0)) answer.resolve(ESRCH);
+    this.#exited.resolve(exit);
+  }
+
+  /** Regular after the end; before it, somebody killed the monitor. */
+  async #monitorClosed(): Promise<void> {
+    this.#told.resolve();
+    if (this.#status !== 'stopped') {
+      this.#context.logger.error(this.#identity, 'the monitor of a container died; what it left is removed');
+      const exit = await this.#context.cleanUp(this.#context.directory);
+      this.#end(exit, new Set());
+    }
+    this.#gone.resolve();
+  }
+}

@@ -1,0 +1,85 @@
+import { rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import path from 'node:path';
+import { listIfExists, readTextIfExists } from '../../common/files.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { RunPaths } from '../daemon/paths.ts';
+import { parseMonitorStatus, type MonitorStatus } from '../monitor/messages.ts';
+import { readContainerRecord, writeContainerRecord, type ContainerRecord } from './container-record.ts';
+import type { ContainerRegistry } from './container-registry.ts';
+
+/**
+ * Finds the containers of daemons that are gone: killed, crashed, or replaced by another build. Each is taken over from
+ * its monitor, or, if that is gone too, from its status file. One that cannot be read harms no other.
+ */
+export async function recoverContainers(registry: ContainerRegistry, paths: RunPaths, logger: Logger): Promise<void> {
+  const namespaces = await listIfExists(paths.containers);
+  const found = await Promise.all(
+    namespaces.map(async (namespace) => {
+      const ids = await listIfExists(path.join(paths.containers, namespace));
+      return ids.map((id) => paths.container(namespace, id));
+    }),
+  );
+  await Promise.all(
+    found.flat().map(async (directory) => {
+      try {
+        await recoverContainer(registry, paths, directory, logger);
+      } catch (error) {
+        logger.error({ directory, err: error }, 'a container could not be taken over');
+      }
+    }),
+  );
+}
+
+/** Sends the events of containers that are gone; call it after recoverContainers, whose journals are left alone. */
+export async function recoverJournals(registry: ContainerRegistry, paths: RunPaths, logger: Logger): Promise<void> {
+  for (const namespace of await listIfExists(paths.events)) {
+    for (const name of (await listIfExists(path.join(paths.events, namespace))).sort()) {
+      if (registry.ownsJournal(namespace, name)) continue;
+      await registry.adoptJournal(namespace, name).catch((error: unknown) => {
+        logger.error({ namespace, journal: name, err: error }, 'events of a container that is gone cannot be read');
+      });
+    }
+  }
+}
+
+async function recoverContainer(
+  registry: ContainerRegistry,
+  paths: RunPaths,
+  directory: string,
+  logger: Logger,
+): Promise<void> {
+  const record = await readContainerRecord(directory);
+  if (record === undefined) {
+    logger.info({ directory }, 'a create was interrupted before anything ran; it is removed');
+    await rm(directory, { recursive: true, force: true });
+    return;
+  }
+  if (await hasOtherOwner(record, paths)) return;
+  const own = { ...record, build: paths.build };
+  if (record.build !== paths.build) await writeContainerRecord(directory, own);
+  const status = await readStatus(directory);
+  const container = registry.adopt(own, directory);
+  await container.recover(status);
+  logger.info({ namespace: record.namespace, id: record.id, status: container.status }, 'a container was taken over');
+}
+
+/** Whether the daemon of another build lives and has this container. */
+async function hasOtherOwner({ build }: ContainerRecord, paths: RunPaths): Promise<boolean> {
+  if (build === paths.build) return false;
+  return new Promise((resolve) => {
+    const socket = connect(paths.socketOf(build));
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => {
+      resolve(false);
+    });
+  });
+}
+
+async function readStatus(directory: string): Promise<MonitorStatus | undefined> {
+  const text = await readTextIfExists(path.join(directory, 'status'));
+  return text === undefined ? undefined : parseMonitorStatus(text);
+}

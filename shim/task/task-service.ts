@@ -1,0 +1,172 @@
+import { Code, StatusError, invalidArgument, notFound } from '../../common/errors.ts';
+import {
+  TaskDefinition,
+  type ConnectRequest,
+  type ConnectResponse,
+  type CloseIORequest,
+  type CreateTaskRequest,
+  type CreateTaskResponse,
+  type DeleteRequest,
+  type DeleteResponse,
+  type KillRequest,
+  type PidsRequest,
+  type PidsResponse,
+  type StartRequest,
+  type StartResponse,
+  type StateRequest,
+  type StateResponse,
+  type WaitRequest,
+  type WaitResponse,
+} from '../../proto/gen/containerd/task/v2/task.ts';
+import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
+import type { Timestamp } from '../../proto/gen/google/protobuf/timestamp.ts';
+import { exitTime } from '../events/task-events.ts';
+import type { ExitRecord } from '../monitor/messages.ts';
+import type { Container, ContainerStatus } from './container.ts';
+import type { ContainerRegistry } from './container-registry.ts';
+import { processDoesNotExist } from './messages.ts';
+
+/**
+ * Go's zero time, year 1: what containerd takes for "has not exited". An absent field would be 1970 from 1.7 on
+ * (shim-contract, State).
+ */
+const NOT_EXITED: Timestamp = { seconds: -62135596800n, nanos: 0 };
+
+const STATUSES: Readonly<Record<ContainerStatus, Status>> = {
+  creating: Status.CREATED,
+  created: Status.CREATED,
+  running: Status.RUNNING,
+  stopped: Status.STOPPED,
+};
+
+/** The version of the Task service that `Connect` reports: what containerd calls a shim's version. */
+const SHIM_VERSION = '2';
+
+const MAX_SIGNAL = 64;
+
+/**
+ * containerd's Task service, as runc's shim answers it: runtime/v2/runc/task/service.go. One table of handlers serves
+ * every transport and version; `namespace` is the caller's.
+ */
+export class TaskService {
+  readonly #registry: ContainerRegistry;
+
+  constructor(registry: ContainerRegistry) {
+    this.#registry = registry;
+  }
+
+  async create(namespace: string, request: CreateTaskRequest): Promise<CreateTaskResponse> {
+    const container = await this.#registry.create(namespace, request);
+    return { pid: container.pid };
+  }
+
+  async start(namespace: string, { id, execId }: StartRequest): Promise<StartResponse> {
+    return { pid: await this.#init(namespace, id, execId).start() };
+  }
+
+  state(namespace: string, { id, execId }: StateRequest): Promise<StateResponse> {
+    const container = this.#init(namespace, id, execId);
+    const { bundle, stdio } = container.record;
+    return Promise.resolve({
+      id,
+      bundle,
+      pid: container.pid,
+      status: STATUSES[container.status],
+      ...stdio,
+      exitStatus: container.exit?.status ?? 0,
+      exitedAt: container.exit === undefined ? NOT_EXITED : exitTime(container.exit),
+      execId: '',
+    });
+  }
+
+  async wait(namespace: string, { id, execId }: WaitRequest): Promise<WaitResponse> {
+    return exitResponse(await this.#init(namespace, id, execId).wait());
+  }
+
+  async kill(namespace: string, { id, execId, signal, all }: KillRequest): Promise<object> {
+    if (signal > MAX_SIGNAL) throw invalidArgument(`signal is ${signal}: expected 0 to ${MAX_SIGNAL}`);
+    await this.#init(namespace, id, execId).kill(signal, all);
+    return {};
+  }
+
+  async delete(namespace: string, { id, execId }: DeleteRequest): Promise<DeleteResponse> {
+    const container = this.#init(namespace, id, execId);
+    const exit = await this.#registry.delete(container);
+    return { pid: container.pid, ...exitResponse(exit) };
+  }
+
+  async pids(namespace: string, { id }: PidsRequest): Promise<PidsResponse> {
+    const pids = await this.#registry.get(namespace, id).pids();
+    return { processes: pids.map((pid) => ({ pid, info: undefined })) };
+  }
+
+  closeIO(namespace: string, { id, execId, stdin }: CloseIORequest): Promise<object> {
+    const container = this.#init(namespace, id, execId);
+    if (stdin) container.closeStdin();
+    return Promise.resolve({});
+  }
+
+  /** Asked after a restart of containerd, for ids that may be gone: an unknown one has pid 0. */
+  connect(namespace: string, { id }: ConnectRequest): Promise<ConnectResponse> {
+    const taskPid = this.#registry.find(namespace, id)?.pid ?? 0;
+    return Promise.resolve({ shimPid: process.pid, taskPid, version: SHIM_VERSION });
+  }
+
+  /** containerd asks it of every container's shim; this one ends by itself when it has been idle for a while. */
+  shutdown(): Promise<object> {
+    return Promise.resolve({});
+  }
+
+  /** The container's first process; others are a matter of Exec. */
+  #init(namespace: string, id: string, execId: string): Container {
+    const container = this.#registry.get(namespace, id);
+    if (execId !== '') throw notFound(processDoesNotExist(execId));
+    return container;
+  }
+}
+
+const exitResponse = (exit: ExitRecord) => ({ exitStatus: exit.status, exitedAt: exitTime(exit) });
+
+/** A method of the service as the transports see it: bytes in, bytes out. */
+export type EncodedHandler = (namespace: string, payload: Uint8Array) => Promise<Uint8Array>;
+
+interface Codec<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+}
+
+/** The handlers by their methods' names on the wire. What is missing here is Unimplemented everywhere. */
+export function taskHandlers(service: TaskService): ReadonlyMap<string, EncodedHandler> {
+  const { methods } = TaskDefinition;
+  const handlers = new Map<string, EncodedHandler>();
+  const add = <Request, Response>(
+    method: { name: string; requestType: Codec<Request>; responseType: Codec<Response> },
+    handler: (namespace: string, request: Request) => Promise<Response>,
+  ) => {
+    handlers.set(method.name, async (namespace, payload) => {
+      const response = await handler.call(service, namespace, decodeRequest(method, payload));
+      return method.responseType.encode(response).finish();
+    });
+  };
+  add(methods.create, service.create.bind(service));
+  add(methods.start, service.start.bind(service));
+  add(methods.state, service.state.bind(service));
+  add(methods.wait, service.wait.bind(service));
+  add(methods.kill, service.kill.bind(service));
+  add(methods.delete, service.delete.bind(service));
+  add(methods.pids, service.pids.bind(service));
+  add(methods.closeIO, service.closeIO.bind(service));
+  add(methods.connect, service.connect.bind(service));
+  add(methods.shutdown, service.shutdown.bind(service));
+  return handlers;
+}
+
+function decodeRequest<T>(method: { name: string; requestType: Codec<T> }, payload: Uint8Array): T {
+  try {
+    return method.requestType.decode(payload);
+  } catch (error) {
+    throw new StatusError(Code.InvalidArgument, `the request to ${method.name} cannot be decoded: ${String(error)}`, {
+      cause: error,
+    });
+  }
+}
