@@ -18,6 +18,8 @@ export interface CtrOptions {
   /** `pipe`: the caller writes to it, and ends it. Without it there is nothing to read. */
   readonly stdin?: 'pipe' | 'ignore';
   readonly timeoutMs?: number;
+  /** False for output too large to keep: the caller reads it from the stream. */
+  readonly keepOutput?: boolean;
 }
 
 export interface CtrResult {
@@ -175,12 +177,13 @@ export class Containerd {
   }
 
   /** Starts ctr, for those who want to speak to it while it runs. */
-  spawnCtr(args: readonly string[], { stdin = 'ignore', timeoutMs = 60_000 }: CtrOptions = {}) {
+  spawnCtr(args: readonly string[], { stdin = 'ignore', timeoutMs = 60_000, keepOutput = true }: CtrOptions = {}) {
     return execa('ctr', args, {
       env: this.environment,
       stdin,
       timeout: timeoutMs,
       reject: false,
+      buffer: keepOutput,
       stripFinalNewline: false,
     });
   }

@@ -1,4 +1,4 @@
-import type { TestFn } from 'ava';
+import type { ExecutionContext, TestFn } from 'ava';
 import { Containerd, type ContainerdOptions } from './containerd.ts';
 import { eventually } from './eventually.ts';
 import { leftovers, traces } from './leftovers.ts';
@@ -34,6 +34,17 @@ export class ContainerdFixture {
   /** `ctr run --rm`, to its end. */
   run(command: readonly string[], flags: readonly string[] = []) {
     return this.containerd.tryCtr(this.runArgs(['--rm', ...flags], command));
+  }
+
+  /** `ctr run --detach`; when the test ends, so does the container. */
+  async runDetached(t: ExecutionContext, command: readonly string[], flags: readonly string[] = []): Promise<string> {
+    const id = this.newId();
+    t.teardown(async () => {
+      await this.containerd.tryCtr(['tasks', 'rm', '--force', id]);
+      await this.containerd.tryCtr(['containers', 'rm', id]);
+    });
+    await this.containerd.ctr(this.runArgs(['--detach', ...flags], command, { id }));
+    return id;
   }
 
   /** Waits until nothing is left of any container; @returns what is left all the same. */
