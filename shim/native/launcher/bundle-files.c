@@ -28,9 +28,9 @@ int bundle_files_write(
 			publisher, sizeof publisher, "ttrpc=%s\ngrpc=%s\nbinary=%s\n", ttrpc_address, grpc_address,
 			publish_binary) != 0)
 		return fail(failure, "-address, -publish-binary or TTRPC_ADDRESS is too long");
-	if (replace_file(".publisher.new", "publisher", publisher, strlen(publisher)) != 0)
+	if (replace_file("publisher", publisher, strlen(publisher)) != 0)
 		return fail_errno(failure, "cannot write the file \"publisher\" into the bundle (the working directory)");
-	if (replace_file(".address.new", "address", address, strlen(address)) != 0)
+	if (replace_file("address", address, strlen(address)) != 0)
 		return fail_errno(failure, "cannot write the file \"address\" into the bundle (the working directory)");
 	return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,11 +59,23 @@ ssize_t read_small_file(const char *path, char *buffer, size_t size)
 	return got;
 }
 
-int replace_file(const char *temp, const char *path, const void *data, size_t size)
+/** Creates a file that is not there yet, or that a killed predecessor has left; never writes through a link. */
+static int create_afresh(const char *path)
 {
-	// What a killed predecessor left would make O_EXCL fail, and O_EXCL is what keeps us from writing through a link.
-	unlink(temp);
-	int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+	int fd = open(path, flags, 0600);
+	if (fd < 0 && errno == EEXIST && unlink(path) == 0)
+		fd = open(path, flags, 0600);
+	return fd;
+}
+
+int replace_file(const char *path, const void *data, size_t size)
+{
+	// Its own name for each process: two that write the same file at once shall not take it from each other.
+	char temp[PATH_MAX];
+	if (format_path(temp, sizeof temp, "%s.%ld.new", path, (long)getpid()) != 0)
+		return -1;
+	int fd = create_afresh(temp);
 	if (fd < 0)
 		return -1;
 	int result = write_all(fd, data, size);

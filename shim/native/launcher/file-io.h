@@ -17,8 +17,11 @@ ssize_t read_all(int fd, void *buffer, size_t size);
  */
 ssize_t read_small_file(const char *path, char *buffer, size_t size);
 
-/** Puts data at path by way of temp, so that nobody ever reads half a file. 0, or -1 with errno and no temp left. */
-int replace_file(const char *temp, const char *path, const void *data, size_t size);
+/**
+ * Puts data at path by way of a temporary file beside it, so that nobody ever reads half a file. 0, or -1 with errno
+ * and no temporary file left.
+ */
+int replace_file(const char *path, const void *data, size_t size);
 
 bool file_exists(const char *path);
 

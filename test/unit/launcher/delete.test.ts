@@ -12,12 +12,12 @@ const ifRoot = process.getuid?.() === 0 ? test : test.skip;
 
 type Deletion = Awaited<ReturnType<World['delete']>>;
 
-const text = (bytes: unknown) => Buffer.from(bytes as Uint8Array).toString();
+const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
 
 function responseOf(t: ExecutionContext, { exitCode, stdout, stderr }: Deletion): DeleteResponse {
   t.is(text(stderr), '');
   t.is(exitCode, 0);
-  return DeleteResponse.decode(stdout as unknown as Uint8Array);
+  return DeleteResponse.decode(stdout);
 }
 
 function assertUnknown(t: ExecutionContext, response: DeleteResponse): void {
@@ -76,7 +76,7 @@ ifRoot('a busy rootfs is detached, with a warning', async (t) => {
   user.kill('SIGKILL');
   t.is(exitCode, 0);
   t.regex(text(stderr), /rootfs is busy: unmounting it lazily/);
-  assertUnknown(t, DeleteResponse.decode(stdout as unknown as Uint8Array));
+  assertUnknown(t, DeleteResponse.decode(stdout));
   await rm(rootfs, { recursive: true });
 });
 
@@ -136,7 +136,11 @@ test('a daemon that dies of the task is replaced once', async (t) => {
 
 /** A daemon of another build, at a place of its own. */
 async function otherDaemon(t: ExecutionContext, socket: string, onRequest: (connection: Socket) => void) {
-  const server = createServer((connection) => connection.once('data', () => onRequest(connection)));
+  const server = createServer((connection) => {
+    connection.once('data', () => {
+      onRequest(connection);
+    });
+  });
   t.teardown(() => server.close());
   await new Promise<void>((resolve) => server.listen(socket, resolve));
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
 import { eventually } from '../../support/eventually.ts';
-import { World } from './support/world.ts';
+import { World, containerdFlags } from './support/world.ts';
 
 const ifRoot = process.getuid?.() === 0 ? test : test.skip;
 
@@ -83,10 +83,14 @@ test('the directories and files of a daemon belong to us alone', async (t) => {
 test('the daemon inherits its socket, its lock and nothing else', async (t) => {
   const world = await World.create(t);
   // Twenty pipes that containerd might have open, besides the three that it reads: any one of them kept would hang it.
-  const stdio = Array.from({ length: 23 }, () => 'pipe' as const);
-  const { exitCode } = await world.start('hello', {
-    stdio,
-    env: { TTRPC_ADDRESS: '/t', GRPC_ADDRESS: '/g', NOTIFY_SOCKET: '/n', NODE_OPTIONS: '--bad', LXCRI_LOG: 'debug' },
+  const extra = Array.from({ length: 20 }, () => 'pipe' as const);
+  const { exitCode } = await execa(world.binary, [...containerdFlags('hello'), 'start'], {
+    cwd: world.bundle,
+    stdio: ['pipe', 'pipe', 'pipe', ...extra],
+    env: {
+      ...{ LXCRI_RUN_DIR: world.runDir, LXCRI_LOG: 'debug' },
+      ...{ TTRPC_ADDRESS: '/t', GRPC_ADDRESS: '/g', NOTIFY_SOCKET: '/n', NODE_OPTIONS: '--bad' },
+    },
   });
   t.is(exitCode, 0);
   const report = await world.onlyReport();

@@ -25,16 +25,18 @@ static void leave_directory(void)
 
 static void replaces_a_file_as_a_whole(void)
 {
+	char temp[64];
 	char data[64];
+	snprintf(temp, sizeof temp, "file.%ld.new", (long)getpid());
 	struct stat status;
 	enter_new_directory();
-	CHECK(replace_file(".new", "file", "first", 5) == 0);
+	CHECK(replace_file("file", "first", 5) == 0);
 	CHECK(read_small_file("file", data, sizeof data) == 5);
 	CHECK_TEXT(data, "first");
 	CHECK(stat("file", &status) == 0 && (status.st_mode & 07777) == 0600);
 	// What a killed predecessor has left is no hindrance, not even a link to somewhere else.
-	CHECK(symlink("/etc/passwd", ".new") == 0);
-	CHECK(replace_file(".new", "file", "second", 6) == 0);
+	CHECK(symlink("/etc/passwd", temp) == 0);
+	CHECK(replace_file("file", "second", 6) == 0);
 	CHECK(read_small_file("file", data, sizeof data) == 6);
 	CHECK_TEXT(data, "second");
 	CHECK(unlink("file") == 0);
@@ -43,12 +45,14 @@ static void replaces_a_file_as_a_whole(void)
 
 static void leaves_nothing_when_it_fails(void)
 {
+	char temp[64];
+	snprintf(temp, sizeof temp, "file.%ld.new", (long)getpid());
 	enter_new_directory();
 	CHECK(mkdir("file", 0700) == 0);
-	CHECK(replace_file(".new", "file", "x", 1) == -1 && errno == EISDIR);
-	CHECK(access(".new", F_OK) == -1);
+	CHECK(replace_file("file", "x", 1) == -1 && errno == EISDIR);
+	CHECK(access(temp, F_OK) == -1);
 	CHECK(rmdir("file") == 0);
-	CHECK(replace_file("absent/.new", "file", "x", 1) == -1 && errno == ENOENT);
+	CHECK(replace_file("absent/file", "x", 1) == -1 && errno == ENOENT);
 	leave_directory();
 }
 
@@ -56,7 +60,7 @@ static void never_cuts_a_small_file(void)
 {
 	char data[6];
 	enter_new_directory();
-	CHECK(replace_file(".new", "file", "12345", 5) == 0);
+	CHECK(replace_file("file", "12345", 5) == 0);
 	CHECK(read_small_file("file", data, 6) == 5);
 	CHECK(read_small_file("file", data, 5) == -1 && errno == EFBIG);
 	CHECK(unlink("file") == 0);

@@ -3,7 +3,7 @@ import { copyFile, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { connect } from 'node:net';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { execa, type Options } from 'execa';
+import { execa } from 'execa';
 import { eventually } from '../../../support/eventually.ts';
 import { isAlive, processesOf } from '../../../support/processes.ts';
 import { makeTempDir } from '../../../support/temp-dir.ts';
@@ -27,7 +27,6 @@ export interface StartReport {
 export interface CallOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  readonly stdio?: Options['stdio'];
 }
 
 /** An installation of the launcher in a directory of its own, with a stand-in for the daemon's program. */
@@ -71,14 +70,13 @@ export class World {
   }
 
   /** Runs the launcher with these arguments. Never throws for an exit code. */
-  run(args: readonly string[], { env, cwd, stdio }: CallOptions = {}) {
+  run(args: readonly string[], { env, cwd }: CallOptions = {}) {
     return execa(this.binary, args, {
       cwd: cwd ?? this.bundle,
       env: { LXCRI_RUN_DIR: this.runDir, ...env },
       reject: false,
       stripFinalNewline: false,
       timeout: 20_000,
-      ...(stdio === undefined ? {} : { stdio }),
     });
   }
 
