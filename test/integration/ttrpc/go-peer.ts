@@ -7,17 +7,17 @@ import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
 
-/** The vendored ttrpc of a containerd, and the module file that builds our Go program against it. */
+/** The vendored ttrpc of a containerd, and the module file and build tag that build our Go program against it. */
 export const goVersions = [
-  { name: 'ttrpc 1.1.1, of containerd 1.6', modfile: 'go-1.1.mod' },
-  { name: 'ttrpc 1.2.7, of containerd 2.1', modfile: 'go.mod' },
+  { name: 'ttrpc 1.1.1, of containerd 1.6', modfile: 'go-1.1.mod', tag: 'ttrpc11' },
+  { name: 'ttrpc 1.2.7, of containerd 2.1', modfile: 'go.mod', tag: 'ttrpc12' },
 ] as const;
 export type GoVersion = (typeof goVersions)[number];
 
 /** Builds the Go program into `directory` and returns its path. Needs `go`; what it downloads, Go caches. */
-export async function buildPeer(directory: string, { modfile }: GoVersion): Promise<string> {
+export async function buildPeer(directory: string, { modfile, tag }: GoVersion): Promise<string> {
   const binary = path.join(directory, `peer-${modfile}`);
-  await execa('go', ['build', '-modfile', modfile, '-o', binary, '.'], {
+  await execa('go', ['build', '-modfile', modfile, '-tags', tag, '-o', binary, '.'], {
     cwd: path.join(import.meta.dirname, 'go'),
     env: { PATH: `${process.env['PATH'] ?? ''}:/usr/local/go/bin`, CGO_ENABLED: '0' },
     timeout: 150_000,
@@ -56,23 +56,26 @@ function start(t: ExecutionContext, binary: string, args: readonly string[]): Pe
 /** A Go client, connected to `socketPath`. */
 export class GoClient {
   readonly #peer: Peer;
-  readonly #waiting = new Map<number, (result: Result) => void>();
+  readonly #waiting = new Map<number, { resolve: (result: Result) => void; reject: (error: Error) => void }>();
   readonly #exited: Promise<unknown>;
   #lastId = 0;
 
   constructor(t: ExecutionContext, binary: string, socketPath: string) {
     this.#peer = start(t, binary, ['call', socketPath]);
-    this.#exited = once(this.#peer, 'exit');
+    this.#exited = once(this.#peer, 'exit').then(([code]) => {
+      for (const { reject } of this.#waiting.values()) reject(new Error(`the Go client exited with ${String(code)}`));
+    });
     createInterface({ input: this.#peer.stdout }).on('line', (line) => {
       const result = JSON.parse(line) as Result;
-      this.#waiting.get(result.id)?.(result);
+      this.#waiting.get(result.id)?.resolve(result);
+      this.#waiting.delete(result.id);
     });
   }
 
   call(command: Command): Promise<Result> {
     const ID = ++this.#lastId;
-    return new Promise((resolve) => {
-      this.#waiting.set(ID, resolve);
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(ID, { resolve, reject });
       this.#peer.stdin.write(`${JSON.stringify({ ...command, ID })}\n`);
     });
   }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/containerd/ttrpc"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // command is a call to make.
@@ -92,8 +91,8 @@ func (c command) run(client *ttrpc.Client) result {
 	if name == "" {
 		name = service
 	}
-	request := wrapperspb.Bytes([]byte(strings.Repeat(c.Payload, max(c.Repeat, 1))))
-	var reply wrapperspb.BytesValue
+	request := &bytesValue{Value: []byte(strings.Repeat(c.Payload, max(c.Repeat, 1)))}
+	var reply bytesValue
 	if err := client.Call(ctx, name, c.Method, request, &reply); err != nil {
 		st, _ := status.FromError(err)
 		return result{ID: c.ID, Code: int(st.Code()), Message: st.Message()}

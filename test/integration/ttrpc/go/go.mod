@@ -5,6 +5,7 @@ go 1.21
 
 require (
 	github.com/containerd/ttrpc v1.2.7
+	github.com/gogo/protobuf v1.3.2
 	google.golang.org/grpc v1.57.1
 	google.golang.org/protobuf v1.33.0
 )

@@ -16,7 +16,6 @@ import (
 	"github.com/containerd/ttrpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // serve runs until SIGTERM, and then as long as calls are unanswered.
@@ -58,7 +57,7 @@ func serve(path string) error {
 // method makes a ttrpc method of a function from bytes to bytes; on the wire both are google.protobuf.BytesValue.
 func method(handle func(context.Context, []byte) ([]byte, error)) ttrpc.Method {
 	return func(ctx context.Context, unmarshal func(interface{}) error) (interface{}, error) {
-		var request wrapperspb.BytesValue
+		var request bytesValue
 		if err := unmarshal(&request); err != nil {
 			return nil, err
 		}
@@ -66,7 +65,7 @@ func method(handle func(context.Context, []byte) ([]byte, error)) ttrpc.Method {
 		if err != nil {
 			return nil, err
 		}
-		return wrapperspb.Bytes(reply), nil
+		return &bytesValue{Value: reply}, nil
 	}
 }
 
