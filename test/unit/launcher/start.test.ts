@@ -1,6 +1,6 @@
-import { chmod, chown, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rm, rmdir, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { eventually } from '../../support/eventually.ts';
 import { World, containerdFlags } from './support/world.ts';
@@ -266,8 +266,43 @@ ifRoot('a run directory of somebody else is refused', async (t) => {
   t.deepEqual(await readdir(world.daemonDir), []);
 });
 
+/** A cgroup in each hierarchy of this machine, as a service of containerd's would have. */
+async function makeCgroups(t: ExecutionContext, name: string): Promise<string[]> {
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))
+    .split('\n')
+    .filter((line) => / - cgroup2? /.test(line));
+  const directories = mounts.map((line) => path.join(line.split(' ')[4] ?? '', name));
+  for (const directory of directories) {
+    await mkdir(directory);
+    t.teardown(() => eventually(() => rmdir(directory).then(() => true)));
+    // A cpuset of version 1 takes no process before it has processors and memory nodes.
+    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+      const value = await readFile(path.join(path.dirname(directory), file), 'utf8').catch(() => '');
+      if (value !== '') await writeFile(path.join(directory, file), value);
+    }
+  }
+  return directories;
+}
+
+ifRoot('the daemon leaves its starter’s cgroup in every hierarchy', async (t) => {
+  const world = await World.create(t);
+  const service = path.basename(world.dir);
+  const directories = await makeCgroups(t, service);
+  const entering = 'for d; do echo $$ > "$d/cgroup.procs" || exit; done; exec "$0" -namespace n -id i start';
+  await execa('sh', ['-c', entering, world.binary, ...directories], {
+    cwd: world.bundle,
+    env: { LXCRI_RUN_DIR: world.runDir },
+  });
+  const { cgroups, env } = await world.onlyReport();
+  const own = cgroups.split('\n').filter((line) => line.endsWith(':/proxmox-lxcri/daemon'));
+  t.is(own.length, directories.length, cgroups);
+  t.is(env['LXCRI_CGROUP_DIRS']?.split(':').length, directories.length);
+  t.false(cgroups.includes(service), cgroups);
+  t.is(await readFile(world.log, 'utf8'), '');
+});
+
 /** Mounts a tmpfs with room for so many files. */
-async function mountSmall(t: { teardown: (fn: () => unknown) => void }, directory: string, inodes: number) {
+async function mountSmall(t: ExecutionContext, directory: string, inodes: number) {
   await execa('mount', ['-t', 'tmpfs', '-o', `mode=0700,size=64k,nr_inodes=${inodes}`, 'lxcri-test', directory]);
   t.teardown(() => execa('umount', ['-l', directory], { reject: false }));
 }

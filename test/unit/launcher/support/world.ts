@@ -158,10 +158,20 @@ export function containerdFlags(id: string): string[] {
   ];
 }
 
-/** What a killed daemon leaves to the next one, and the last test to nobody. */
+/**
+ * Removes what a killed daemon leaves to the next one, and the last test to nobody: once its threads are gone, and unless
+ * another daemon lives there too.
+ */
 async function removeCgroups(list: string): Promise<void> {
   for (const directory of list.split(':').filter(Boolean)) {
-    await rmdir(directory).catch(() => undefined);
-    await rmdir(path.dirname(directory)).catch(() => undefined);
+    for (const each of [directory, path.dirname(directory)])
+      await eventually(() => removeIfThere(each), { timeoutMs: 300, intervalMs: 10 }).catch(() => undefined);
   }
+}
+
+async function removeIfThere(directory: string): Promise<true> {
+  await rmdir(directory).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  });
+  return true;
 }
