@@ -1,21 +1,21 @@
 import { rename } from 'node:fs/promises';
-import type { Server as Listener } from 'node:net';
 import type { Logger } from '../../common/logger.ts';
 import { readCgroupHierarchies } from '../backends/cgroup-hierarchies.ts';
 import { LxcBackend } from '../backends/lxc/lxc-backend.ts';
 import { ContainerRegistry } from '../task/container-registry.ts';
 import { recoverContainers, recoverJournals } from '../task/recovery.ts';
 import { TaskService, taskHandlers } from '../task/task-service.ts';
-import { Server } from '../ttrpc/server.ts';
-import { GrpcServices } from './grpc-services.ts';
+import { Endpoints } from './endpoints.ts';
 import { IdleExit } from './idle-exit.ts';
-import { createListener, listenOn } from './listener.ts';
 import { leaveOwnCgroups } from './own-cgroups.ts';
 import type { RunPaths } from './paths.ts';
-import { registerTtrpcServices } from './ttrpc-services.ts';
+import { shimHandlers } from './shim-service.ts';
 
 /** Descriptors that the launcher passes (shim/native/launcher/daemon-spawn.h). The lock's, 4, is only to be held. */
 const LISTENING_FD = 3;
+
+/** How long answers under way may keep an ending daemon. */
+const CLOSE_TIMEOUT_MS = 1000;
 
 export interface DaemonOptions {
   readonly paths: RunPaths;
@@ -29,40 +29,25 @@ export interface DaemonOptions {
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #registry: ContainerRegistry;
-  readonly #server: Server;
-  readonly #listener: Listener;
+  readonly #endpoints: Endpoints;
   readonly #idle: IdleExit;
-  #connections = 0;
 
   private constructor(options: DaemonOptions, registry: ContainerRegistry) {
     const { paths, lingerMs, logger } = options;
     this.#options = options;
     this.#registry = registry;
-    this.#server = new Server({ logger });
-    const handlers = taskHandlers(new TaskService(registry));
-    registerTtrpcServices(this.#server, handlers, registry);
-    const grpc = new GrpcServices(handlers);
-    this.#listener = createListener({
-      ttrpc: (socket) => {
-        this.#server.serveConnection(socket);
-      },
-      grpc: (socket) => {
-        void grpc.serveConnection(socket).catch((error: unknown) => {
-          logger.error({ err: error }, 'gRPC cannot be served');
-          socket.destroy();
-        });
-      },
+    this.#endpoints = new Endpoints(paths, {
+      handlers: taskHandlers(new TaskService(registry)),
+      shim: (listen) => shimHandlers(registry, listen),
+      logger,
     });
-    this.#listener.on('connection', (socket) => {
-      this.#connections += 1;
-      socket.once('close', () => (this.#connections -= 1));
+    this.#idle = new IdleExit(paths, lingerMs, {
+      isIdle: () => registry.size === 0 && this.#endpoints.connections === 0,
+      leave: async () => {
+        await this.#endpoints.unlinkNamespaces();
+      },
+      end: () => this.#end('idle'),
     });
-    this.#idle = new IdleExit(
-      paths,
-      lingerMs,
-      () => registry.size === 0 && this.#connections === 0,
-      () => this.#end('idle'),
-    );
   }
 
   /** Takes over what earlier daemons left, then serves. Connections made meanwhile wait in the socket's backlog. */
@@ -73,13 +58,19 @@ export class Daemon {
     const registry = new ContainerRegistry({ paths, backend, logger });
     await recoverContainers(registry, paths, logger);
     const daemon = new Daemon(options, registry);
-    // A launcher that was killed in the middle leaves the socket under its first name.
-    await rename(paths.socketNew, paths.socket).catch(() => undefined);
-    await listenOn(daemon.#listener, LISTENING_FD);
+    await daemon.#serve();
     await recoverJournals(registry, paths, logger);
     daemon.#idle.watch();
     logger.info({ build: paths.build, containers: registry.size }, 'the shim daemon serves');
     return daemon;
+  }
+
+  async #serve(): Promise<void> {
+    const { paths } = this.#options;
+    await Promise.all(this.#registry.namespaces.map((namespace) => this.#endpoints.listen(namespace)));
+    // A launcher that was killed in the middle leaves the socket under its first name.
+    await rename(paths.socketNew, paths.socket).catch(() => undefined);
+    await this.#endpoints.serveDescriptor(LISTENING_FD);
   }
 
   /** Ends the daemon; containers go on, and the next daemon takes them over. */
@@ -90,10 +81,9 @@ export class Daemon {
 
   async #end(why: string): Promise<void> {
     const { logger, ownCgroups } = this.#options;
-    this.#listener.close();
-    await this.#server.close({ timeoutMs: 1000 });
+    await this.#endpoints.close(CLOSE_TIMEOUT_MS);
     this.#registry.close();
-    await leaveOwnCgroups(ownCgroups);
+    if (this.#registry.size === 0) await leaveOwnCgroups(ownCgroups);
     logger.info({ why, containers: this.#registry.size }, 'the shim daemon ends');
     logger.flush(() => process.exit(0));
   }

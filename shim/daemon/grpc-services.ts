@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net';
 import type { ServerUnaryCall, ServiceDefinition, sendUnaryData } from '@grpc/grpc-js';
-import { StatusError, invalidArgument } from '../../common/errors.ts';
-import { checkIdentifier } from '../oci/container-id.ts';
+import { StatusError } from '../../common/errors.ts';
 import type { EncodedHandler } from '../task/task-service.ts';
-import { TASK_SERVICES } from './ttrpc-services.ts';
+import { TASK_SERVICES, namespaceOf } from './task-transport.ts';
 
 /** The namespace header of gRPC: containerd, namespaces/grpc.go. */
 const NAMESPACE_KEY = 'containerd-namespace';
@@ -17,10 +16,13 @@ type Reply = sendUnaryData<Buffer>;
  */
 export class GrpcServices {
   readonly #handlers: ReadonlyMap<string, EncodedHandler>;
+  readonly #endpoint: string | undefined;
   #injector: Promise<(socket: Socket) => void> | undefined;
 
-  constructor(handlers: ReadonlyMap<string, EncodedHandler>) {
+  /** `endpoint` is the namespace of the socket, if it has one. */
+  constructor(handlers: ReadonlyMap<string, EncodedHandler>, endpoint: string | undefined) {
     this.#handlers = handlers;
+    this.#endpoint = endpoint;
   }
 
   async serveConnection(socket: Socket): Promise<void> {
@@ -62,26 +64,20 @@ export class GrpcServices {
       [...this.#handlers].map(([name, handler]) => [
         name,
         (call: Call, reply: Reply) => {
-          void answer(handler, call, reply);
+          void this.#answer(handler, call, reply);
         },
       ]),
     );
   }
-}
 
-async function answer(handler: EncodedHandler, call: Call, reply: Reply): Promise<void> {
-  try {
-    reply(null, Buffer.from(await handler(namespaceOf(call), call.request)));
-  } catch (error) {
-    const { code, message } = StatusError.from(error);
-    reply({ code, details: message });
+  async #answer(handler: EncodedHandler, call: Call, reply: Reply): Promise<void> {
+    try {
+      const [said] = call.metadata.get(NAMESPACE_KEY);
+      const namespace = namespaceOf(this.#endpoint, said?.toString(), NAMESPACE_KEY);
+      reply(null, Buffer.from(await handler(namespace, call.request)));
+    } catch (error) {
+      const { code, message } = StatusError.from(error);
+      reply({ code, details: message });
+    }
   }
-}
-
-function namespaceOf({ metadata }: Call): string {
-  const [namespace] = metadata.get(NAMESPACE_KEY);
-  if (typeof namespace !== 'string') {
-    throw invalidArgument(`the request has no namespace: expected metadata ${NAMESPACE_KEY}`);
-  }
-  return checkIdentifier(namespace, 'namespace');
 }

@@ -1,6 +1,15 @@
 import { stat, unlink, writeFile } from 'node:fs/promises';
 import type { RunPaths } from './paths.ts';
 
+export interface IdleDaemon {
+  /** Without containers and without connections. */
+  isIdle(): boolean;
+  /** The decision is made: takes away what launchers hand out, but for the main socket, which goes next. */
+  leave(): Promise<void>;
+  /** No launcher can find this daemon any more: ends the process. */
+  end(): Promise<void>;
+}
+
 /**
  * Ends an idle daemon without racing a launcher that is about to hand out its socket: the daemon's side of the protocol
  * in shim/native/launcher/ensure-daemon.h. Both write their mark before they read the other's.
@@ -8,17 +17,14 @@ import type { RunPaths } from './paths.ts';
 export class IdleExit {
   readonly #paths: RunPaths;
   readonly #lingerMs: number;
-  readonly #isIdle: () => boolean;
-  readonly #leave: () => Promise<void>;
+  readonly #daemon: IdleDaemon;
   #idleSince: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `leave` is called once, when no launcher can find this daemon any more; it must end the process. */
-  constructor(paths: RunPaths, lingerMs: number, isIdle: () => boolean, leave: () => Promise<void>) {
+  constructor(paths: RunPaths, lingerMs: number, daemon: IdleDaemon) {
     this.#paths = paths;
     this.#lingerMs = lingerMs;
-    this.#isIdle = isIdle;
-    this.#leave = leave;
+    this.#daemon = daemon;
   }
 
   watch(): void {
@@ -38,12 +44,12 @@ export class IdleExit {
       this.watch();
       return;
     }
-    await this.#leave();
+    await this.#daemon.end();
   }
 
   /** Milliseconds since both the last container and the last launcher were gone. */
   async #idleFor(): Promise<number> {
-    if (!this.#isIdle()) {
+    if (!this.#daemon.isIdle()) {
       this.#idleSince = undefined;
       return 0;
     }
@@ -59,10 +65,11 @@ export class IdleExit {
 
   async #tryToLeave(): Promise<boolean> {
     await writeFile(this.#paths.leaving, '', { mode: 0o600 });
-    if (!this.#isIdle() || Date.now() - (await this.#lastStart()) < this.#lingerMs) {
+    if (!this.#daemon.isIdle() || Date.now() - (await this.#lastStart()) < this.#lingerMs) {
       await unlink(this.#paths.leaving);
       return false;
     }
+    await this.#daemon.leave();
     await unlink(this.#paths.socket);
     await unlink(this.#paths.leaving);
     return true;

@@ -27,11 +27,3 @@ export function createListener(handlers: ConnectionHandlers): Server {
     });
   });
 }
-
-/** Listens on the socket that the launcher has bound and passed on. */
-export async function listenOn(server: Server, fd: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ fd }, resolve);
-  });
-}

@@ -25,6 +25,10 @@ export class RunPaths {
     return this.#daemonFile('.sock');
   }
 
+  namespaceSocket(namespace: string): string {
+    return this.#daemonFile(`.${namespace}.sock`);
+  }
+
   /** The socket's name before it is complete. */
   get socketNew(): string {
     return this.#daemonFile('.new');

@@ -51,6 +51,11 @@ export class ContainerRegistry {
     return this.#containers.size + this.#creating.size;
   }
 
+  /** The namespaces that have containers. */
+  get namespaces(): readonly string[] {
+    return [...new Set([...this.#containers.values()].map(({ record }) => record.namespace))];
+  }
+
   /** @throws StatusError NotFound. */
   get(namespace: string, id: string): Container {
     const container = this.find(namespace, id);

@@ -1,6 +1,6 @@
 #include "bundle-files.h"
-#include "cleanup-call.h"
-#include "cleanup-request.h"
+#include "daemon-call.h"
+#include "daemon-request.h"
 #include "commands.h"
 #include "delete-response.h"
 #include "ensure-daemon.h"
@@ -24,10 +24,10 @@ struct deletion {
 	char state_dir[PATH_MAX];
 	const char *bundle;
 	deadline end;
-	uint8_t request[CLEANUP_REQUEST_SIZE];
+	uint8_t request[DAEMON_REQUEST_SIZE];
 	size_t request_size;
 	struct reply_reader reader;
-	struct cleanup_reply reply;
+	struct daemon_reply reply;
 };
 
 static int print_response(const uint8_t *data, size_t size, struct failure *failure)
@@ -50,7 +50,7 @@ static int delete_unknown(const struct deletion *deletion, struct failure *failu
 
 static enum call_result call(struct deletion *deletion, const char *socket_path, struct failure *failure)
 {
-	return cleanup_call(
+	return daemon_call(
 		socket_path, deletion->request, deletion->request_size, deletion->end, &deletion->reader, &deletion->reply,
 		failure);
 }

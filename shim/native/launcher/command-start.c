@@ -3,6 +3,7 @@
 #include "ensure-daemon.h"
 #include "file-io.h"
 #include "identifier.h"
+#include "namespace-socket.h"
 #include "paths.h"
 
 #include <stdlib.h>
@@ -18,15 +19,18 @@
 int command_start(const struct arguments *arguments, struct failure *failure)
 {
 	static struct paths paths;
+	char socket[PATH_MAX];
 	char address[sizeof ADDRESS_PREFIX + PATH_MAX];
+	deadline end = deadline_in_ms(TIME_LIMIT_MS);
 	const char *ttrpc_address = getenv("TTRPC_ADDRESS");
 	if (identifier_check("namespace", arguments->namespace_name, failure) != 0 ||
 		identifier_check("id", arguments->id, failure) != 0 ||
 		paths_init(&paths, getenv("LXCRI_RUN_DIR"), LXCRI_BUILD, failure) != 0 ||
-		paths_find_lib_dir(&paths, failure) != 0 || ensure_daemon(&paths, deadline_in_ms(TIME_LIMIT_MS), failure) != 0)
+		paths_find_lib_dir(&paths, failure) != 0 || ensure_daemon(&paths, end, failure) != 0 ||
+		ensure_namespace_socket(socket, &paths, arguments->namespace_name, end, failure) != 0)
 		return -1;
-	if (format_path(address, sizeof address, ADDRESS_PREFIX "%s", paths.socket) != 0)
-		return fail(failure, "the socket path %.200s is too long", paths.socket);
+	if (format_path(address, sizeof address, ADDRESS_PREFIX "%s", socket) != 0)
+		return fail(failure, "the socket path %.200s is too long", socket);
 	if (bundle_files_write(
 			address, ttrpc_address ? ttrpc_address : "", arguments->address, arguments->publish_binary, failure) != 0)
 		return -1;

@@ -29,10 +29,10 @@ static int make_address(struct sockaddr_un *address, const char *path)
 	return format_path(address->sun_path, sizeof address->sun_path, "%s", path);
 }
 
-bool daemon_socket_is_live(const struct paths *paths)
+bool daemon_socket_is_live(const char *path)
 {
 	struct sockaddr_un address;
-	if (make_address(&address, paths->socket) != 0)
+	if (make_address(&address, path) != 0)
 		return false;
 	// connect(2) promises EPROTOTYPE for a datagram socket that meets a stream socket. It is found out before any
 	// connection, so the listener is not woken; where nobody holds the socket, the answer is ECONNREFUSED.

@@ -10,7 +10,7 @@
  * Whether a process has the socket open behind its path. The path alone says little: that of a killed daemon stays.
  * The daemon notices nothing of the question.
  */
-bool daemon_socket_is_live(const struct paths *paths);
+bool daemon_socket_is_live(const char *path);
 
 /* The rest is for the holder of the daemon lock alone. */
 

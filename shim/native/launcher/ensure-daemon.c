@@ -53,7 +53,7 @@ static bool daemon_stays(const struct paths *paths)
 {
 	// The socket is asked, not only looked at: a launcher that has just got the lock of a killed daemon may not yet
 	// have come to removing that one's socket.
-	return !file_exists(paths->leaving) && daemon_socket_is_live(paths);
+	return !file_exists(paths->leaving) && daemon_socket_is_live(paths->socket);
 }
 
 enum outcome { DONE, FAILED, RETRY_OPEN };

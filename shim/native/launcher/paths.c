@@ -54,6 +54,21 @@ int paths_init(struct paths *paths, const char *run_dir, const char *build, stru
 	return 0;
 }
 
+int paths_namespace_socket(
+	char path[PATH_MAX], const struct paths *paths, const char *namespace_name, struct failure *failure)
+{
+	int stem = (int)(strlen(paths->socket) - strlen(".sock"));
+	if (format_path(path, PATH_MAX, "%.*s.%s.sock", stem, paths->socket, namespace_name) != 0)
+		return fail(failure, "the run directory is too long (set LXCRI_RUN_DIR to a short one)");
+	if (strlen(path) > SOCKET_PATH_MAX)
+		return fail(
+			failure,
+			"the socket path %.300s has %zu characters, and a Unix socket's path may have %d: use a shorter namespace, or "
+			"set LXCRI_RUN_DIR to a shorter directory",
+			path, strlen(path), SOCKET_PATH_MAX);
+	return 0;
+}
+
 /** Cuts the last component off an absolute path; "/" stays. */
 static void to_parent(char *path)
 {

@@ -33,6 +33,10 @@ struct paths {
  */
 int paths_init(struct paths *paths, const char *run_dir, const char *build, struct failure *failure);
 
+/** The socket of one namespace: <BUILD>.<namespace>.sock beside the daemon's own. */
+int paths_namespace_socket(
+	char path[PATH_MAX], const struct paths *paths, const char *namespace_name, struct failure *failure);
+
 /** lib_dir from the path of the running program: <prefix>/bin/program -> <prefix>/lib/proxmox-lxcri. */
 int paths_set_lib_dir(struct paths *paths, const char *program, struct failure *failure);
 

@@ -3,7 +3,7 @@
  * whatever comes, a reply that is accepted must be one that containerd can decode.
  */
 
-#include "cleanup-reply.h"
+#include "daemon-reply.h"
 #include "delete-response.h"
 
 #include <stdlib.h>
@@ -12,8 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_reply(const uint8_t *body, size_t size)
 {
-	struct cleanup_reply reply;
-	if (!cleanup_reply_parse(body, size, &reply))
+	struct daemon_reply reply;
+	if (!daemon_reply_parse(body, size, &reply))
 		return;
 	if (reply.status == 0 && !delete_response_is_valid(reply.delete_response, reply.delete_response_size))
 		abort();

@@ -1,5 +1,5 @@
-#include "cleanup-reply.h"
-#include "cleanup-request.h"
+#include "daemon-reply.h"
+#include "daemon-request.h"
 #include "delete-response.h"
 #include "proto-reader.h"
 #include "proto-writer.h"
@@ -100,7 +100,7 @@ static bool next_is_text(struct proto_reader *reader, uint32_t number, const cha
 
 static void encodes_a_cleanup_request(void)
 {
-	uint8_t frame[CLEANUP_REQUEST_SIZE];
+	uint8_t frame[DAEMON_REQUEST_SIZE];
 	struct ttrpc_header header;
 	struct proto_reader request;
 	struct proto_reader inner;
@@ -125,8 +125,8 @@ static void encodes_a_cleanup_request(void)
 
 static void refuses_a_request_that_does_not_fit(void)
 {
-	static uint8_t frame[CLEANUP_REQUEST_SIZE];
-	static char bundle[CLEANUP_REQUEST_SIZE + 1];
+	static uint8_t frame[DAEMON_REQUEST_SIZE];
+	static char bundle[DAEMON_REQUEST_SIZE + 1];
 	memset(bundle, 'x', sizeof bundle - 1);
 	CHECK(cleanup_request_encode(frame, "n", "i", bundle, 1) == 0);
 	bundle[PATH_MAX - 1] = '\0';
@@ -198,31 +198,31 @@ static void refuses_a_reply_that_is_too_large(void)
 
 static void interprets_a_reply(void)
 {
-	struct cleanup_reply reply;
-	CHECK(cleanup_reply_parse(response, sizeof response, &reply));
+	struct daemon_reply reply;
+	CHECK(daemon_reply_parse(response, sizeof response, &reply));
 	CHECK(reply.status == 0 && reply.delete_response_size == 2 && reply.delete_response == response + 2);
-	CHECK(cleanup_reply_parse(NULL, 0, &reply) && reply.delete_response_size == 0);
+	CHECK(daemon_reply_parse(NULL, 0, &reply) && reply.delete_response_size == 0);
 
 	static const uint8_t refusal[] = {0x0a, 0x06, 0x08, 0x05, 0x12, 0x02, 'n', 'o'};
-	CHECK(cleanup_reply_parse(refusal, sizeof refusal, &reply));
+	CHECK(daemon_reply_parse(refusal, sizeof refusal, &reply));
 	CHECK(reply.status == 5 && reply.message_size == 2 && memcmp(reply.message, "no", 2) == 0);
 	static const uint8_t success[] = {0x0a, 0x00, 0x12, 0x00};
-	CHECK(cleanup_reply_parse(success, sizeof success, &reply) && reply.status == 0);
+	CHECK(daemon_reply_parse(success, sizeof success, &reply) && reply.status == 0);
 	static const uint8_t future[] = {0x0a, 0x04, 0x1a, 0x02, 'x', 'y', 0x12, 0x00, 0x1a, 0x01, 'z'};
-	CHECK(cleanup_reply_parse(future, sizeof future, &reply) && reply.status == 0);
+	CHECK(daemon_reply_parse(future, sizeof future, &reply) && reply.status == 0);
 }
 
 static void refuses_a_reply_that_is_none(void)
 {
-	struct cleanup_reply reply;
+	struct daemon_reply reply;
 	static const uint8_t bad_payload[] = {0x12, 0x01, 0x10};
 	static const uint8_t number_as_payload[] = {0x10, 0x01};
 	static const uint8_t bad_status[] = {0x0a, 0x01, 0x08};
 	static const uint8_t cut[] = {0x12, 0x02, 0x10};
-	CHECK(!cleanup_reply_parse(bad_payload, sizeof bad_payload, &reply));
-	CHECK(!cleanup_reply_parse(number_as_payload, sizeof number_as_payload, &reply));
-	CHECK(!cleanup_reply_parse(bad_status, sizeof bad_status, &reply));
-	CHECK(!cleanup_reply_parse(cut, sizeof cut, &reply));
+	CHECK(!daemon_reply_parse(bad_payload, sizeof bad_payload, &reply));
+	CHECK(!daemon_reply_parse(number_as_payload, sizeof number_as_payload, &reply));
+	CHECK(!daemon_reply_parse(bad_status, sizeof bad_status, &reply));
+	CHECK(!daemon_reply_parse(cut, sizeof cut, &reply));
 }
 
 static void encodes_runtime_info(void)

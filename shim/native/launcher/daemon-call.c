@@ -1,4 +1,4 @@
-#include "cleanup-call.h"
+#include "daemon-call.h"
 
 #include "file-io.h"
 
@@ -106,9 +106,9 @@ receive_reply(int fd, const char *path, deadline end, struct reply_reader *reade
 }
 
 static enum call_result
-interpret(const struct reply_reader *reader, const char *path, struct cleanup_reply *reply, struct failure *failure)
+interpret(const struct reply_reader *reader, const char *path, struct daemon_reply *reply, struct failure *failure)
 {
-	if (!cleanup_reply_parse(reader->body, reader->body_used, reply)) {
+	if (!daemon_reply_parse(reader->body, reader->body_used, reply)) {
 		fail(failure, "the answer of the shim daemon at %.200s cannot be read", path);
 		return CALL_FAILED;
 	}
@@ -119,9 +119,9 @@ interpret(const struct reply_reader *reader, const char *path, struct cleanup_re
 	return CALL_REFUSED;
 }
 
-enum call_result cleanup_call(
+enum call_result daemon_call(
 	const char *socket_path, const uint8_t *request, size_t request_size, deadline end, struct reply_reader *reader,
-	struct cleanup_reply *reply, struct failure *failure)
+	struct daemon_reply *reply, struct failure *failure)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	if (format_path(address.sun_path, sizeof address.sun_path, "%s", socket_path) != 0)

@@ -1,7 +1,7 @@
-#ifndef LXCRI_CLEANUP_CALL_H
-#define LXCRI_CLEANUP_CALL_H
+#ifndef LXCRI_DAEMON_CALL_H
+#define LXCRI_DAEMON_CALL_H
 
-#include "cleanup-reply.h"
+#include "daemon-reply.h"
 #include "deadline.h"
 #include "failure.h"
 
@@ -12,9 +12,9 @@ enum call_result {
 	CALL_FAILED
 };
 
-/** Connects to a daemon's socket and asks it to clean up. The reply points into `reader`. */
-enum call_result cleanup_call(
+/** Connects to a daemon's socket and makes one call. The reply points into `reader`. */
+enum call_result daemon_call(
 	const char *socket_path, const uint8_t *request, size_t request_size, deadline end, struct reply_reader *reader,
-	struct cleanup_reply *reply, struct failure *failure);
+	struct daemon_reply *reply, struct failure *failure);
 
 #endif

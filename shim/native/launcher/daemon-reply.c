@@ -1,6 +1,6 @@
-#include "cleanup-reply.h"
+#include "daemon-reply.h"
 
-#include "cleanup-request.h"
+#include "daemon-request.h"
 #include "delete-response.h"
 #include "proto-reader.h"
 
@@ -28,7 +28,7 @@ static bool take_header(struct reply_reader *reader, const uint8_t *data, size_t
 		return true;
 	struct ttrpc_header header;
 	ttrpc_header_decode(reader->header_data, &header);
-	reader->is_response = header.type == TTRPC_RESPONSE && header.stream == CLEANUP_STREAM;
+	reader->is_response = header.type == TTRPC_RESPONSE && header.stream == DAEMON_CALL_STREAM;
 	reader->frame_left = header.size;
 	return header.size <= (reader->is_response ? REPLY_BODY_MAX : TTRPC_DATA_MAX);
 }
@@ -63,7 +63,7 @@ enum reply_state reply_reader_feed(struct reply_reader *reader, const uint8_t *d
 	}
 }
 
-static bool parse_status(const struct proto_field *status, struct cleanup_reply *reply)
+static bool parse_status(const struct proto_field *status, struct daemon_reply *reply)
 {
 	struct proto_reader reader;
 	struct proto_field field;
@@ -79,11 +79,11 @@ static bool parse_status(const struct proto_field *status, struct cleanup_reply 
 	return !reader.malformed;
 }
 
-bool cleanup_reply_parse(const uint8_t *body, size_t size, struct cleanup_reply *reply)
+bool daemon_reply_parse(const uint8_t *body, size_t size, struct daemon_reply *reply)
 {
 	struct proto_reader reader;
 	struct proto_field field;
-	*reply = (struct cleanup_reply){0};
+	*reply = (struct daemon_reply){0};
 	proto_reader_init(&reader, body, size);
 	while (proto_read_field(&reader, &field)) {
 		if (field.number != RESPONSE_STATUS && field.number != RESPONSE_PAYLOAD)

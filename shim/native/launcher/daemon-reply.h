@@ -1,5 +1,5 @@
-#ifndef LXCRI_CLEANUP_REPLY_H
-#define LXCRI_CLEANUP_REPLY_H
+#ifndef LXCRI_DAEMON_REPLY_H
+#define LXCRI_DAEMON_REPLY_H
 
 #include "failure.h"
 #include "ttrpc-frame.h"
@@ -29,7 +29,7 @@ void reply_reader_init(struct reply_reader *reader);
 enum reply_state reply_reader_feed(struct reply_reader *reader, const uint8_t *data, size_t size);
 
 /** A ttrpc Response that has been read: either a status other than 0 with its message, or a DeleteResponse. */
-struct cleanup_reply {
+struct daemon_reply {
 	uint32_t status;
 	const uint8_t *message;
 	size_t message_size;
@@ -38,6 +38,6 @@ struct cleanup_reply {
 };
 
 /** Points into the body. False where the body is no Response, or its payload no DeleteResponse. */
-bool cleanup_reply_parse(const uint8_t *body, size_t size, struct cleanup_reply *reply);
+bool daemon_reply_parse(const uint8_t *body, size_t size, struct daemon_reply *reply);
 
 #endif

@@ -1,0 +1,31 @@
+import { ShimDefinition, type CleanupRequest } from '../../proto/gen/proxmox/lxcri/v1/shim.ts';
+import { now } from '../events/event.ts';
+import { exitTime } from '../events/task-events.ts';
+import { checkIdentifier } from '../oci/container-id.ts';
+import type { ContainerRegistry } from '../task/container-registry.ts';
+import type { HandlerTable } from '../ttrpc/call-context.ts';
+import { toHandlerTable } from '../ttrpc/typed-service.ts';
+
+/** 128 + SIGKILL: what runc's shim answers for a container of which nothing is known. */
+const UNKNOWN_EXIT_STATUS = 137;
+
+/** The launcher's own service: proto/proxmox/lxcri/v1/shim.proto. */
+export function shimHandlers(registry: ContainerRegistry, listen: (namespace: string) => Promise<void>): HandlerTable {
+  return toHandlerTable(ShimDefinition, {
+    cleanup: (request) => cleanUp(request, registry),
+    listen: async ({ namespace }) => {
+      await listen(checkIdentifier(namespace, 'namespace'));
+      return {};
+    },
+  });
+}
+
+/** For `containerd-shim-lxcri-v1 delete`, which containerd runs when it has given a container up. */
+async function cleanUp({ namespace, id }: CleanupRequest, registry: ContainerRegistry) {
+  checkIdentifier(namespace, 'namespace');
+  checkIdentifier(id, 'container id');
+  const pid = registry.find(namespace, id)?.pid ?? 0;
+  const exit = await registry.cleanUp(namespace, id);
+  if (exit === undefined) return { pid, exitStatus: UNKNOWN_EXIT_STATUS, exitedAt: now() };
+  return { pid, exitStatus: exit.status, exitedAt: exitTime(exit) };
+}
