@@ -68,10 +68,12 @@ test.serial('what a payload writes last, before it ends, is not lost', async (t)
 });
 
 test.serial('a client that detaches and comes back loses nothing', async (t) => {
-  const payload = `trap 'seq 5001 10000' USR1; trap 'seq 10001 15000; exit 7' USR2; seq 1 5000; while :; do sleep 60 & wait; done`;
+  // Until it is told to, it says nothing: ctr would pass on or lose what it hears before it detaches.
+  const payload = `trap 'seq 5001 10000' USR1; trap 'seq 10001 15000; exit 7' USR2; read go; seq 1 5000; while :; do sleep 60 & wait; done`;
   const id = await fixture.runDetached(t, ['sh', '-c', payload]);
 
-  const first = fixture.containerd.spawnCtr(['tasks', 'attach', id]);
+  const first = fixture.containerd.spawnCtr(['tasks', 'attach', id], { stdin: 'pipe' });
+  first.stdin?.write('go\n');
   let seen = '';
   first.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()));
   await eventually(() => seen.includes('\n5000\n') || undefined);

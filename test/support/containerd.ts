@@ -130,6 +130,7 @@ export class Containerd {
   get scope(): Scope {
     return {
       marker: this.marker,
+      resident: `containerd --config ${this.dir}/config.toml`,
       directories: [
         path.join(this.runDir, 'containers'),
         path.join(this.dir, 'state/io.containerd.runtime.v2.task', this.namespace),

@@ -66,8 +66,9 @@ export class ContainerdFixture {
 /** Starts a containerd before a file's tests, and proves after them that they left nothing. */
 export function useContainerd(test: TestFn, options: ContainerdOptions = {}): ContainerdFixture {
   const fixture = new ContainerdFixture();
-  test.before('start a private containerd', () => fixture.start(options));
-  test.after.always('nothing is left', async (t) => {
+  // Serial: hooks of the file itself find it running, and are through before it stops if they were declared before.
+  test.serial.before('start a private containerd', () => fixture.start(options));
+  test.serial.after.always('nothing is left', async (t) => {
     const left = await fixture.leftovers();
     const forced = await fixture.stop();
     t.deepEqual([...left, ...forced], []);
