@@ -67,3 +67,12 @@ export async function removeCgroup(name: string): Promise<void> {
     }
   }
 }
+
+/** Reads a cgroup's file, by its name in v1 (with its hierarchy, `cpu/cpu.shares`) or else in v2 (`cpu.weight`). */
+export async function readCgroupFile(name: string, { v1, v2 }: { v1: string; v2: string }): Promise<string> {
+  const roots = await cgroupHierarchies();
+  const hierarchy = roots.find((root) => path.basename(root).split(',').includes(path.dirname(v1)));
+  const file =
+    hierarchy === undefined ? path.join(roots[0] ?? '', name, v2) : path.join(hierarchy, name, path.basename(v1));
+  return (await readFile(file, 'utf8')).trim();
+}

@@ -37,13 +37,18 @@ export class ContainerdFixture {
   }
 
   /** `ctr run --detach`; when the test ends, so does the container. */
-  async runDetached(t: ExecutionContext, command: readonly string[], flags: readonly string[] = []): Promise<string> {
+  async runDetached(
+    t: ExecutionContext,
+    command: readonly string[],
+    flags: readonly string[] = [],
+    runtime = RUNTIME,
+  ): Promise<string> {
     const id = this.newId();
     t.teardown(async () => {
       await this.containerd.tryCtr(['tasks', 'rm', '--force', id]);
       await this.containerd.tryCtr(['containers', 'rm', id]);
     });
-    await this.containerd.ctr(this.runArgs(['--detach', ...flags], command, { id }));
+    await this.containerd.ctr(this.runArgs(['--detach', ...flags], command, { id, runtime }));
     return id;
   }
 
