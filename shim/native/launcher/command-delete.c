@@ -1,7 +1,7 @@
 #include "bundle-files.h"
+#include "commands.h"
 #include "daemon-call.h"
 #include "daemon-request.h"
-#include "commands.h"
 #include "delete-response.h"
 #include "ensure-daemon.h"
 #include "file-io.h"

@@ -1,6 +1,5 @@
 #include "bundle-files.h"
 #include "commands.h"
-#include "ensure-daemon.h"
 #include "file-io.h"
 #include "identifier.h"
 #include "namespace-socket.h"
@@ -26,7 +25,7 @@ int command_start(const struct arguments *arguments, struct failure *failure)
 	if (identifier_check("namespace", arguments->namespace_name, failure) != 0 ||
 		identifier_check("id", arguments->id, failure) != 0 ||
 		paths_init(&paths, getenv("LXCRI_RUN_DIR"), LXCRI_BUILD, failure) != 0 ||
-		paths_find_lib_dir(&paths, failure) != 0 || ensure_daemon(&paths, end, failure) != 0 ||
+		paths_find_lib_dir(&paths, failure) != 0 ||
 		ensure_namespace_socket(socket, &paths, arguments->namespace_name, end, failure) != 0)
 		return -1;
 	if (format_path(address, sizeof address, ADDRESS_PREFIX "%s", socket) != 0)

@@ -2,25 +2,47 @@
 
 #include "file-io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-static int remove_if_present(const char *path, struct failure *failure)
+static int remove_file(const char *path, struct failure *failure)
 {
 	if (unlink(path) != 0 && errno != ENOENT)
 		return fail_errno(failure, "cannot remove the old %s", path);
 	return 0;
 }
 
+/** Sockets of namespaces among them, whole or half made: which they are, only their daemon knew. */
+static int remove_files_of_build(DIR *directory, const struct paths *paths, struct failure *failure)
+{
+	const char *own = strrchr(paths->lock, '/') + 1;
+	size_t prefix = strlen(own) - strlen("lock");
+	for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
+		char path[PATH_MAX];
+		if (strncmp(entry->d_name, own, prefix) != 0 || strcmp(entry->d_name, own) == 0)
+			continue;
+		if (format_path(path, sizeof path, "%s/%s", paths->daemon_dir, entry->d_name) != 0)
+			return fail_errno(failure, "cannot remove the old %s", entry->d_name);
+		if (remove_file(path, failure) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 int daemon_socket_remove_stale(const struct paths *paths, struct failure *failure)
 {
-	if (remove_if_present(paths->socket, failure) != 0 || remove_if_present(paths->socket_new, failure) != 0)
-		return -1;
-	return remove_if_present(paths->leaving, failure);
+	DIR *directory = opendir(paths->daemon_dir);
+	if (!directory)
+		return fail_errno(failure, "cannot read the directory %s", paths->daemon_dir);
+	int result = remove_files_of_build(directory, paths, failure);
+	closedir(directory);
+	return result;
 }
 
 static int make_address(struct sockaddr_un *address, const char *path)

@@ -14,7 +14,7 @@ bool daemon_socket_is_live(const char *path);
 
 /* The rest is for the holder of the daemon lock alone. */
 
-/** Removes what a daemon that was killed has left. */
+/** Removes what a daemon that was killed has left: all files that begin with the build, but for the lock. */
 int daemon_socket_remove_stale(const struct paths *paths, struct failure *failure);
 
 /** Binds and listens at paths->socket_new, where nobody looks yet. The descriptor, or -1. */

@@ -7,8 +7,8 @@
 
 /**
  * containerd 1.6 does not say in which namespace a call is, because a shim of its own has but one. So the daemon has a
- * socket for each namespace, and knows by it. This makes sure that the namespace's socket is there, after
- * ensure_daemon: the first container of a namespace asks the daemon for it, all others find it.
+ * socket for each namespace, and knows by it. This makes sure that a daemon runs and that the namespace's
+ * socket is there: the first container of a namespace asks the daemon for it, all others find it.
  *
  * `path` receives where it is. The daemon makes it by rename, so that it listens as soon as it can be seen, and
  * removes all of them before it removes its own socket; a new daemon makes those of the containers that it takes over.

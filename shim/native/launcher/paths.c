@@ -63,7 +63,8 @@ int paths_namespace_socket(
 	if (strlen(path) > SOCKET_PATH_MAX)
 		return fail(
 			failure,
-			"the socket path %.300s has %zu characters, and a Unix socket's path may have %d: use a shorter namespace, or "
+			"the socket path %.300s has %zu characters, and a Unix socket's path may have %d: use a shorter namespace, "
+			"or "
 			"set LXCRI_RUN_DIR to a shorter directory",
 			path, strlen(path), SOCKET_PATH_MAX);
 	return 0;

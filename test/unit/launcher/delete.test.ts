@@ -131,7 +131,7 @@ test('a daemon that dies of the task is replaced once', async (t) => {
   const { pid } = await world.onlyReport();
   await writeFile(path.join(await world.makeState('hello'), 'die'), '');
   assertAnswered(t, responseOf(t, await world.delete('hello')));
-  t.not(await world.ping(), pid);
+  t.not(await world.ping(world.socket), pid);
 });
 
 /** A daemon of another build, at a place of its own. */

@@ -71,6 +71,38 @@ test('after a kill -9, a hundred starts at once begin one new daemon', async (t)
   t.is((await world.startReports()).length, 2);
 });
 
+test('each namespace has a socket of its own, and its first start makes it', async (t) => {
+  const world = await World.create(t);
+  await world.start();
+  const { stdout, stderr } = await world.run(['-namespace', 'k8s.io', '-id', 'pod', 'start']);
+  t.is(stderr, '');
+  t.is(stdout, world.address.replace('default', 'k8s.io'));
+  t.is(await world.ping(stdout.replace('unix://', '')), await world.ping());
+  t.is((await world.startReports()).length, 1);
+});
+
+test('what a killed daemon left is removed by the next start', async (t) => {
+  const world = await World.create(t);
+  await world.start();
+  await world.run(['-namespace', 'other', '-id', 'x', 'start']);
+  await world.kill((await world.onlyReport()).pid);
+  const stem = world.socket.replace(/\.sock$/, '');
+  for (const suffix of ['.new', '.leaving', '.half.sock.new']) await writeFile(stem + suffix, '');
+  const another = path.join(world.daemonDir, '1.0.0-test.sock');
+  await writeFile(another, '');
+  t.is((await world.start()).stdout, world.address);
+  const names = ['0.0.0-test.default.sock', '0.0.0-test.lock', '0.0.0-test.sock', '1.0.0-test.sock', 'shim.log'];
+  t.deepEqual((await readdir(world.daemonDir)).sort(), names, 'another build’s files are not ours');
+});
+
+test('a namespace too long for a socket’s path is refused by name', async (t) => {
+  const world = await World.create(t);
+  const { exitCode, stderr } = await world.run(['-namespace', 'n'.repeat(76), '-id', 'x', 'start']);
+  t.is(exitCode, 1);
+  t.true(stderr.includes('namespace') && stderr.includes('LXCRI_RUN_DIR'), stderr);
+  t.deepEqual(await world.leftInRunDir(), []);
+});
+
 test('the directories and files of a daemon belong to us alone', async (t) => {
   const world = await World.create(t);
   await world.start();
@@ -156,7 +188,7 @@ test('the path of Node can be chosen, and links to the program find their librar
   await writeFile(node, `#!/bin/sh\nexec '${process.execPath}' --title=my-node "$@"\n`, { mode: 0o755 });
   const link = path.join(world.dir, 'containerd-shim-lxcri-pve-v1');
   await symlink(world.binary, link);
-  const { stdout } = await execa(link, ['-namespace', 'n', '-id', 'i', 'start'], {
+  const { stdout } = await execa(link, ['-namespace', 'default', '-id', 'i', 'start'], {
     cwd: world.bundle,
     env: { LXCRI_RUN_DIR: `${world.runDir}///`, LXCRI_NODE: node },
   });
@@ -204,9 +236,12 @@ test('a missing daemon program is a clear failure', async (t) => {
 
 test('a daemon that cannot start leaves its reason in the log, and the next start begins another', async (t) => {
   const world = await World.create(t);
-  await world.start('hello', { env: { LXCRI_TEST_CRASH: '1' } });
-  await eventually(async () => ((await readFile(world.log, 'utf8')).includes('cannot start') ? true : undefined));
-  await eventually(async () => ((await world.start()).stdout === world.address ? world.ping() : undefined));
+  const { exitCode, stderr } = await world.start('hello', { env: { LXCRI_TEST_CRASH: '1' } });
+  t.is(exitCode, 1);
+  t.true(stderr.includes(world.log), stderr);
+  t.regex(await readFile(world.log, 'utf8'), /a daemon that cannot start/);
+  t.is((await world.start()).stdout, world.address);
+  await world.ping();
   t.is((await world.startReports()).length, 1);
 });
 
@@ -288,7 +323,7 @@ ifRoot('the daemon leaves its starter’s cgroup in every hierarchy', async (t) 
   const world = await World.create(t);
   const service = path.basename(world.dir);
   const directories = await makeCgroups(t, service);
-  const entering = 'for d; do echo $$ > "$d/cgroup.procs" || exit; done; exec "$0" -namespace n -id i start';
+  const entering = 'for d; do echo $$ > "$d/cgroup.procs" || exit; done; exec "$0" -namespace default -id i start';
   await execa('sh', ['-c', entering, world.binary, ...directories], {
     cwd: world.bundle,
     env: { LXCRI_RUN_DIR: world.runDir },
@@ -310,12 +345,12 @@ async function mountSmall(t: ExecutionContext, directory: string, inodes: number
 ifRoot('a full run directory is named, and stays as it was', async (t) => {
   const world = await World.create(t);
   // The root of the tmpfs is its first inode; directory, lock, socket and log are four more.
-  for (let inodes = 1; inodes <= 5; inodes++) {
+  for (const inodes of [1, 2, 3, 4, 50]) {
     const runDir = path.join(world.dir, `r${inodes}`);
     await mkdir(runDir);
     await mountSmall(t, runDir, inodes);
     const { exitCode, stdout, stderr } = await world.start('hello', { env: { LXCRI_RUN_DIR: runDir } });
-    if (inodes === 5) {
+    if (inodes === 50) {
       t.is(exitCode, 0, stderr);
       continue;
     }
@@ -357,7 +392,7 @@ test('a log of more than 1 MiB is put aside', async (t) => {
 test('options on stdin are not read, however many', async (t) => {
   const world = await World.create(t);
   await world.start();
-  const subprocess = execa(world.binary, ['-namespace', 'n', '-id', 'i', 'start'], {
+  const subprocess = execa(world.binary, ['-namespace', 'default', '-id', 'i', 'start'], {
     cwd: world.bundle,
     env: { LXCRI_RUN_DIR: world.runDir },
     input: Buffer.alloc(1_000_000),
@@ -367,7 +402,8 @@ test('options on stdin are not read, however many', async (t) => {
 
 test('closed standard descriptors are no place for the daemon’s files', async (t) => {
   const world = await World.create(t);
-  const closing = '"$0" -namespace n -id i start <&- 2>&- && "$0" -namespace n -id i start >&- <&- 2>&-; echo " $?"';
+  const closing =
+    '"$0" -namespace default -id i start <&- 2>&- && "$0" -namespace default -id i start >&- <&- 2>&-; echo " $?"';
   const { stdout } = await execa('sh', ['-c', closing, world.binary], {
     cwd: world.bundle,
     env: { LXCRI_RUN_DIR: world.runDir },
@@ -380,7 +416,7 @@ test('closed standard descriptors are no place for the daemon’s files', async 
 
 test('a reader of the output that has gone is a failure, not a signal', async (t) => {
   const world = await World.create(t);
-  const script = '{ sleep 0.3; "$0" -namespace n -id i start; echo "$?" >&2; } | true';
+  const script = '{ sleep 0.3; "$0" -namespace default -id i start; echo "$?" >&2; } | true';
   const { stderr } = await execa('sh', ['-c', script, world.binary], {
     cwd: world.bundle,
     env: { LXCRI_RUN_DIR: world.runDir },

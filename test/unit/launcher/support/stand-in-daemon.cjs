@@ -99,6 +99,7 @@ function endIfIdle() {
     const touch = lastTouch();
     if (touch === touchSeen) {
       busyWait(Math.random() * dawdle);
+      for (const namespace of namespaces) fs.unlinkSync(inDaemonDir(`.${namespace}.sock`));
       fs.unlinkSync(socketPath);
       busyWait(Math.random() * dawdle);
       leaveCgroups();
@@ -140,6 +141,14 @@ function answerTo(id) {
 
 function answer(connection, data) {
   const text = data.toString('latin1');
+  // Method Listen, whose payload (field 3) has the namespace as its field 1.
+  const listen = /\x06Listen\x1a.\n(.)/su.exec(text);
+  if (listen) {
+    const start = listen.index + listen[0].length;
+    return listenFor(text.slice(start, start + listen[1].charCodeAt(0)), () =>
+      connection.end(frame(1, 2, Buffer.alloc(0))),
+    );
+  }
   if (text.startsWith('ping')) return void connection.end(`${process.pid}`);
   fs.writeFileSync(path.join(runDir, 'request'), data);
   const directory = path.join(runDir, 'containers');
@@ -163,14 +172,29 @@ function answer(connection, data) {
   connection.end();
 }
 
-if (process.env.LXCRI_TEST_CRASH) throw new Error('a daemon that cannot start');
-writeReport();
-publishSocket();
-net
-  .createServer((connection) => {
+const namespaces = new Set();
+
+/** Makes the socket of a namespace, seen only once it listens. */
+function listenFor(namespace, done) {
+  if (namespaces.has(namespace)) return done();
+  namespaces.add(namespace);
+  const temporary = inDaemonDir(`.${namespace}.${Math.random()}`);
+  createServer().listen(temporary, () => {
+    fs.renameSync(temporary, inDaemonDir(`.${namespace}.sock`));
+    done();
+  });
+}
+
+function createServer() {
+  return net.createServer((connection) => {
     connections++;
     connection.on('close', () => connections--);
     connection.on('error', () => undefined);
     connection.once('data', (data) => answer(connection, data));
-  })
-  .listen({ fd: SOCKET_FD }, () => setTimeout(endIfIdle, linger));
+  });
+}
+
+if (process.env.LXCRI_TEST_CRASH) throw new Error('a daemon that cannot start');
+writeReport();
+publishSocket();
+createServer().listen({ fd: SOCKET_FD }, () => setTimeout(endIfIdle, linger));

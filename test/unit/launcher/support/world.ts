@@ -39,6 +39,8 @@ export class World {
   readonly socket: string;
   readonly lock: string;
   readonly log: string;
+  /** Where the daemon serves namespace `default`: what `start` prints, with unix:// before it. */
+  readonly namespaceSocket: string;
   readonly address: string;
 
   private constructor(dir: string) {
@@ -50,7 +52,8 @@ export class World {
     this.socket = path.join(this.daemonDir, `${BUILD_ID}.sock`);
     this.lock = path.join(this.daemonDir, `${BUILD_ID}.lock`);
     this.log = path.join(this.daemonDir, 'shim.log');
-    this.address = `unix://${this.socket}`;
+    this.namespaceSocket = path.join(this.daemonDir, `${BUILD_ID}.default.sock`);
+    this.address = `unix://${this.namespaceSocket}`;
   }
 
   /** Makes one that is gone, with all that it has started, when the test ends. */
@@ -121,7 +124,7 @@ export class World {
   }
 
   /** Connects as containerd does, once and without a second try, and returns the pid that answers. */
-  async ping(socketPath = this.socket): Promise<number> {
+  async ping(socketPath = this.namespaceSocket): Promise<number> {
     const connection = connect(socketPath);
     connection.setEncoding('utf8');
     await once(connection, 'connect');
