@@ -4,8 +4,7 @@ import { decodeResponse, encodeRequestFrame } from './envelope.ts';
 import { HEADER_BYTES, MAX_DATA_BYTES, MessageType, oversizeMessage, type Frame } from './frame.ts';
 import { FrameSocket } from './frame-socket.ts';
 import { silentLogger, type Logger } from './logger.ts';
-import { DEADLINE_EXCEEDED } from './server-call.ts';
-import { millisecondsToNanoseconds, startTimeout, type Timeout } from './timeout.ts';
+import { deadlineExceeded, millisecondsToNanoseconds, startTimeout, type Timeout } from './timeout.ts';
 
 export interface ClientOptions {
   logger?: Logger;
@@ -121,7 +120,7 @@ export class Client {
       return new StatusError(Code.Unavailable, 'ttrpc: this connection has no stream ids left; open another one');
     }
     if (options.signal?.aborted === true) return canceledError(options.signal);
-    if (options.timeoutMs !== undefined && options.timeoutMs <= 0) return deadlineError();
+    if (options.timeoutMs !== undefined && options.timeoutMs <= 0) return deadlineExceeded();
     return undefined;
   }
 
@@ -165,7 +164,7 @@ class PendingCall {
     this.#forget = forget;
     if (options.timeoutMs !== undefined) {
       this.#timeout = startTimeout(options.timeoutMs, () => {
-        this.fail(deadlineError());
+        this.fail(deadlineExceeded());
       });
     }
     this.#signal = options.signal;
@@ -225,7 +224,6 @@ function toPairs(metadata: CallOptions['metadata'] = {}): [string, string][] {
   );
 }
 
-const deadlineError = () => new StatusError(Code.DeadlineExceeded, DEADLINE_EXCEEDED);
 const closedError = (cause: Error) => new StatusError(Code.Unavailable, `ttrpc: closed: ${cause.message}`, { cause });
 const canceledError = (signal: AbortSignal) =>
   new StatusError(Code.Canceled, 'the caller canceled the call', { cause: signal.reason });

@@ -5,7 +5,8 @@ import { decodeRequest, encodeReplyFrame, encodeStatusFrame, type Request } from
 import { HEADER_BYTES, MAX_DATA_BYTES, MessageType, oversizeMessage, type Frame } from './frame.ts';
 import { FrameSocket, type FrameReceiver } from './frame-socket.ts';
 import type { Logger } from './logger.ts';
-import { DEADLINE_EXCEEDED, ServerCall } from './server-call.ts';
+import { ServerCall } from './server-call.ts';
+import { deadlineExceeded } from './timeout.ts';
 
 const WRITE_HIGH_WATER_BYTES = 256 * 1024;
 
@@ -92,7 +93,7 @@ export class ServerConnection implements FrameReceiver {
     if (streamId <= this.#lastStreamId) throw invalid('StreamID cannot be re-used and must increment');
     this.#lastStreamId = streamId;
     const request = parseRequest(frame.data);
-    if (request.timeoutNano < 0n) throw new StatusError(Code.DeadlineExceeded, DEADLINE_EXCEEDED);
+    if (request.timeoutNano < 0n) throw deadlineExceeded();
     return request;
   }
 
@@ -118,10 +119,11 @@ export class ServerConnection implements FrameReceiver {
   }
 
   #fail(call: ServerCall, error: unknown): void {
-    if (!(error instanceof StatusError)) {
-      const fields = { service: call.service, method: call.method, err: error };
-      this.#owner.logger.error(fields, 'ttrpc: a handler failed with an error that has no code');
-    }
+    const { logger } = this.#owner;
+    const fields = { service: call.service, method: call.method, err: error };
+    // An error with a code is an answer somebody meant to give; one without is a fault of ours.
+    if (error instanceof StatusError) logger.debug(fields, 'ttrpc: a call failed');
+    else logger.error(fields, 'ttrpc: a handler failed with an error that has no code');
     this.#finish(call, encodeStatus(call.streamId, StatusError.from(error)));
   }
 

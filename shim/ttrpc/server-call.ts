@@ -1,12 +1,9 @@
-import { Code, StatusError } from '../../common/errors.ts';
+import type { StatusError } from '../../common/errors.ts';
 import type { CallContext, ConnectionIdentity } from './call-context.ts';
 import type { Request } from './envelope.ts';
-import { nanosecondsToMilliseconds, startTimeout, type Timeout } from './timeout.ts';
+import { deadlineExceeded, nanosecondsToMilliseconds, startTimeout, type Timeout } from './timeout.ts';
 
 const NO_METADATA: ReadonlyMap<string, readonly string[]> = new Map();
-
-/** Go's text, which callers know from context.DeadlineExceeded. */
-export const DEADLINE_EXCEEDED = 'context deadline exceeded';
 
 /** One running call of a server: the context its handler sees, and the state that ends it once. */
 export class ServerCall implements CallContext {
@@ -38,7 +35,7 @@ export class ServerCall implements CallContext {
     const milliseconds = nanosecondsToMilliseconds(request.timeoutNano);
     this.deadline = Date.now() + milliseconds;
     this.#timeout = startTimeout(Math.max(milliseconds, 0), () => {
-      const error = new StatusError(Code.DeadlineExceeded, DEADLINE_EXCEEDED);
+      const error = deadlineExceeded();
       this.abort(error);
       expired(error);
     });

@@ -1,3 +1,5 @@
+import { Code, StatusError } from '../../common/errors.ts';
+
 /** setTimeout takes 32 bits and turns more into 1 ms, which a limit of a month would then be. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
@@ -14,6 +16,9 @@ export function millisecondsToNanoseconds(milliseconds: number): bigint {
 export function nanosecondsToMilliseconds(nanoseconds: bigint): number {
   return Number(nanoseconds) / 1e6;
 }
+
+/** What a call ends with whose time is up; the text is Go's, which callers know from context.DeadlineExceeded. */
+export const deadlineExceeded = () => new StatusError(Code.DeadlineExceeded, 'context deadline exceeded');
 
 /** A running timer. */
 export interface Timeout {

@@ -3,7 +3,18 @@ import { connect } from 'node:net';
 import test from 'ava';
 import { Code } from '../../../common/errors.ts';
 import { Server } from '../../../shim/ttrpc/server.ts';
-import { bytes, deferred, echo, RawPeer, requestFrame, SERVICE, settle, startServer, text } from './support.ts';
+import {
+  bytes,
+  deferred,
+  echo,
+  nextTurn,
+  RawPeer,
+  requestFrame,
+  SERVICE,
+  settle,
+  startServer,
+  text,
+} from './support.ts';
 
 test('close lets running calls finish and delivers their replies; idle connections end at once', async (t) => {
   const gate = deferred<Uint8Array>();
@@ -66,6 +77,8 @@ test('a request that comes while the server closes is neither started nor answer
   await entered.promise;
   const closed = server.close();
   const late = t.throwsAsync(client.call(SERVICE, 'Echo', bytes('late')));
+  // Time enough for the request to reach the server, if that wanted it.
+  for (let turn = 0; turn < 50; turn++) await nextTurn();
   gate.resolve(bytes('finished'));
   t.is(text(await running), 'finished');
   t.like(await late, { code: Code.Unavailable });
@@ -168,7 +181,7 @@ test('what is to be done after a reply is done although the reply was lost or an
   const finish = deferred<Uint8Array>();
   const actions: string[] = [];
   const lost = deferred();
-  const { connectClient, log } = await startServer(t, {
+  const { connectClient, log, server } = await startServer(t, {
     Lost: (_, context) => {
       context.afterReply(() => {
         lost.resolve();
@@ -191,6 +204,7 @@ test('what is to be done after a reply is done although the reply was lost or an
   await entered.promise;
   leaving.close();
   await call;
+  while (server.connectionCount > 0) await nextTurn();
   finish.resolve(bytes(''));
   await lost.promise;
 

@@ -1,16 +1,20 @@
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import { createServer, type ServerOpts, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { Client } from '../../../shim/ttrpc/client.ts';
 import { Server } from '../../../shim/ttrpc/server.ts';
-import { bytes, echo, makeSocketPath, RawPeer, requestFrame, SERVICE, text } from './support.ts';
+import { bytes, deferred, echo, makeSocketPath, RawPeer, requestFrame, SERVICE, text } from './support.ts';
 
 /** A listener that does with each connection what `accept` says, and the server to give them to. */
-async function startListener(t: ExecutionContext, accept: (socket: Socket, server: Server) => void) {
+async function startListener(
+  t: ExecutionContext,
+  accept: (socket: Socket, server: Server) => void,
+  options: ServerOpts = {},
+) {
   const server = new Server();
   server.register(SERVICE, echo);
   const socketPath = await makeSocketPath(t);
-  const listener = createServer((socket) => {
+  const listener = createServer(options, (socket) => {
     accept(socket, server);
   });
   listener.listen(socketPath);
@@ -55,23 +59,24 @@ test('a single byte that was read and put back is the first of its frame', async
   t.like(await peer.nextAnswer(), { streamId: 1, payload: 'split' });
 });
 
-test('a connection that has ended or was closed before it is handed over leaves nothing behind', async (t) => {
-  const handedOver: Promise<void>[] = [];
-  const { socketPath, server } = await startListener(t, (socket, to) => {
-    socket.resume();
-    const gone = once(socket, handedOver.length === 0 ? 'end' : 'close');
-    handedOver.push(
-      gone.then(() => {
+for (const [state, options] of [
+  ['end', { allowHalfOpen: false }],
+  ['end', { allowHalfOpen: true }],
+  ['close', { allowHalfOpen: false }],
+] as const) {
+  test(`a connection handed over after its '${state}' leaves nothing behind, ${JSON.stringify(options)}`, async (t) => {
+    const handedOver = deferred();
+    const accept = (socket: Socket, to: Server) => {
+      socket.resume();
+      socket.once(state, () => {
         to.serveConnection(socket);
-      }),
-    );
-  });
-  for (let i = 0; i < 2; i++) {
+        handedOver.resolve();
+      });
+    };
+    const { socketPath, server } = await startListener(t, accept, options);
     const peer = await RawPeer.connect(t, socketPath);
     peer.socket.end();
-    await peer.closed;
-  }
-  t.is(handedOver.length, 2);
-  await Promise.all(handedOver);
-  t.is(server.connectionCount, 0);
-});
+    await Promise.all([handedOver.promise, peer.closed]);
+    t.is(server.connectionCount, 0);
+  });
+}

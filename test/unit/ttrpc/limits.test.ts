@@ -48,6 +48,13 @@ test('the largest reply arrives; one byte more becomes ResourceExhausted', async
   t.is((await client.call(SERVICE, 'Fill', bytes('3'))).length, 3);
 });
 
+test('a reply that would be oversize is not sent at all', async (t) => {
+  const { socketPath } = await startServer(t, { Fill: () => Promise.resolve(Buffer.alloc(MAX_DATA_BYTES)) });
+  const peer = await RawPeer.connect(t, socketPath);
+  peer.write(requestFrame(1, { method: 'Fill' }));
+  t.like(await peer.nextAnswer(), { streamId: 1, payload: '', status: { code: Code.ResourceExhausted } });
+});
+
 test('an error too long for a frame is cut short and keeps its code', async (t) => {
   const { connectClient } = await startServer(t, {
     Fail: () => Promise.reject(new Error('e'.repeat(MAX_DATA_BYTES + 1))),
@@ -59,7 +66,7 @@ test('an error too long for a frame is cut short and keeps its code', async (t) 
 });
 
 test('no more requests are read from a peer that does not read their answers', async (t) => {
-  const requests = 4000;
+  const requests = 1000;
   let handled = 0;
   const { socketPath, connectClient } = await startServer(t, {
     ...echo,
@@ -70,7 +77,8 @@ test('no more requests are read from a peer that does not read their answers', a
   });
   const deaf = await RawPeer.connect(t, socketPath);
   deaf.socket.pause();
-  for (let i = 0; i < requests; i++) deaf.write(requestFrame(2 * i + 1, { method: 'Large' }));
+  for (let i = 0; i < requests; i++)
+    deaf.write(requestFrame(2 * i + 1, { method: 'Large', payload: Buffer.alloc(300) }));
   const other = await connectClient();
   await settle(other);
   // One turn's worth of frames may be under way when the first answers meet the full socket.

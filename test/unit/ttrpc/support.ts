@@ -141,6 +141,9 @@ export const text = (data: Uint8Array) => Buffer.from(data).toString();
 
 export const echo: HandlerTable = { Echo: (payload) => Promise.resolve(payload) };
 
+/** The next turn of the event loop. */
+export const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
 /** Lets everything that is ready in this process happen, by many turns of its event loop with calls to a server. */
 export async function settle(client: Client): Promise<void> {
   for (let turn = 0; turn < 100; turn++) await client.call(SERVICE, 'Echo', bytes(''));
