@@ -14,7 +14,7 @@ export interface ContainerRequest {
 export interface PreparedContainer {
   /** To be written into the state directory before the monitor starts, by name. */
   readonly files: ReadonlyMap<string, string>;
-  /** The backend's part of the monitor's plan: init, driver, mount sources, cgroups (shim/native/monitor). */
+  /** The backend's part of the monitor's plan: orders, mount sources, cgroups (shim/native/monitor). */
   readonly plan: Plan;
   /** The directories of the container's cgroup, one for each hierarchy; the first has all its processes. */
   readonly cgroups: readonly string[];
@@ -23,6 +23,9 @@ export interface PreparedContainer {
 /** A way to run containers. The task service knows backends by this interface alone. */
 export interface Backend {
   readonly name: string;
+  /** The programs that a monitor of this backend starts with: shim/native/common/driver.h and gate.h. */
+  readonly driver: string;
+  readonly init: string;
   /**
    * Translates a spec. Changes nothing on the host.
    * @throws StatusError InvalidArgument, with the JSON path, for what the backend or the host cannot do.

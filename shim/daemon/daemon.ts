@@ -1,10 +1,11 @@
 import { rename } from 'node:fs/promises';
 import type { Logger } from '../../common/logger.ts';
-import { readCgroupHierarchies } from '../backends/cgroup-hierarchies.ts';
+import { readCgroupHierarchies, type CgroupHierarchy } from '../backends/cgroup-hierarchies.ts';
 import { LxcBackend } from '../backends/lxc/lxc-backend.ts';
 import { ContainerRegistry } from '../task/container-registry.ts';
 import { recoverContainers, recoverJournals } from '../task/recovery.ts';
 import { TaskService, taskHandlers } from '../task/task-service.ts';
+import { CgroupWarmUp } from './cgroup-warm-up.ts';
 import { Endpoints } from './endpoints.ts';
 import { IdleExit } from './idle-exit.ts';
 import { leaveOwnCgroups } from './own-cgroups.ts';
@@ -29,12 +30,16 @@ export interface DaemonOptions {
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #registry: ContainerRegistry;
+  readonly #hierarchies: readonly CgroupHierarchy[];
   readonly #endpoints: Endpoints;
   readonly #idle: IdleExit;
+  readonly #warmUp: CgroupWarmUp;
 
-  private constructor(options: DaemonOptions, registry: ContainerRegistry) {
+  private constructor(options: DaemonOptions, registry: ContainerRegistry, hierarchies: readonly CgroupHierarchy[]) {
     const { paths, lingerMs, logger } = options;
     this.#options = options;
+    this.#hierarchies = hierarchies;
+    this.#warmUp = new CgroupWarmUp(paths.lock, hierarchies);
     this.#registry = registry;
     this.#endpoints = new Endpoints(paths, {
       handlers: taskHandlers(new TaskService(registry)),
@@ -57,7 +62,7 @@ export class Daemon {
     const backend = new LxcBackend({ libraryDirectory: paths.libraryDirectory, hierarchies });
     const registry = new ContainerRegistry({ paths, backend, logger });
     await recoverContainers(registry, paths, logger);
-    const daemon = new Daemon(options, registry);
+    const daemon = new Daemon(options, registry, hierarchies);
     await daemon.#serve();
     await recoverJournals(registry, paths, logger);
     daemon.#idle.watch();
@@ -83,7 +88,8 @@ export class Daemon {
     const { logger, ownCgroups } = this.#options;
     await this.#endpoints.close(CLOSE_TIMEOUT_MS);
     this.#registry.close();
-    if (this.#registry.size === 0) await leaveOwnCgroups(ownCgroups);
+    this.#warmUp.close();
+    if (this.#registry.size === 0) await leaveOwnCgroups(ownCgroups, this.#hierarchies);
     logger.info({ why, containers: this.#registry.size }, 'the shim daemon ends');
     logger.flush(() => process.exit(0));
   }

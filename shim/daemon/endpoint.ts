@@ -1,4 +1,4 @@
-import { rename } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import type { Server as Listener, Socket } from 'node:net';
 import type { Logger } from '../../common/logger.ts';
 import type { EncodedHandler } from '../task/task-service.ts';
@@ -57,7 +57,8 @@ export class Endpoint {
 
   /** Makes a socket, which can be seen only once it listens; one that a dead daemon left is replaced. */
   async servePath(path: string): Promise<void> {
-    const temporary = `${path}.new`;
+    const temporary = path.replace(/\.sock$/, '.new');
+    await rm(temporary, { force: true });
     await this.#listen({ path: temporary });
     await rename(temporary, path);
   }

@@ -77,7 +77,7 @@ export class GrpcServices {
       reply(null, Buffer.from(await handler(namespace, call.request)));
     } catch (error) {
       const { code, message } = StatusError.from(error);
-      reply({ code, details: message });
+      reply(Object.assign(new Error(message), { code, details: message }));
     }
   }
 }

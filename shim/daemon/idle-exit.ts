@@ -18,7 +18,7 @@ export class IdleExit {
   readonly #paths: RunPaths;
   readonly #lingerMs: number;
   readonly #daemon: IdleDaemon;
-  #idleSince: number | undefined;
+  #linger: Linger | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(paths: RunPaths, lingerMs: number, daemon: IdleDaemon) {
@@ -39,33 +39,31 @@ export class IdleExit {
   }
 
   async #check(): Promise<void> {
-    const idleFor = await this.#idleFor();
-    if (idleFor < this.#lingerMs || !(await this.#tryToLeave())) {
+    if (!(await this.#hasLingered()) || !(await this.#tryToLeave())) {
       this.watch();
       return;
     }
     await this.#daemon.end();
   }
 
-  /** Milliseconds since both the last container and the last launcher were gone. */
-  async #idleFor(): Promise<number> {
-    if (!this.#daemon.isIdle()) {
-      this.#idleSince = undefined;
-      return 0;
+  /** Whether nobody has wanted this daemon for the whole linger time. Wall clocks may jump, so none is asked. */
+  async #hasLingered(): Promise<boolean> {
+    const lastStart = await this.#lastStart();
+    if (!this.#daemon.isIdle() || this.#linger?.lastStart !== lastStart) {
+      this.#linger = { since: performance.now(), lastStart };
+      return false;
     }
-    const now = Date.now();
-    this.#idleSince ??= now;
-    return now - Math.max(this.#idleSince, await this.#lastStart());
+    return performance.now() - this.#linger.since >= this.#lingerMs;
   }
 
-  /** The launcher touches the lock file at each `start`. */
-  async #lastStart(): Promise<number> {
-    return (await stat(this.#paths.lock)).mtimeMs;
+  /** The launcher touches the lock file at each `start`: its mtime in nanoseconds. */
+  async #lastStart(): Promise<bigint> {
+    return (await stat(this.#paths.lock, { bigint: true })).mtimeNs;
   }
 
   async #tryToLeave(): Promise<boolean> {
     await writeFile(this.#paths.leaving, '', { mode: 0o600 });
-    if (!this.#daemon.isIdle() || Date.now() - (await this.#lastStart()) < this.#lingerMs) {
+    if (!this.#daemon.isIdle() || (await this.#lastStart()) !== this.#linger?.lastStart) {
       await unlink(this.#paths.leaving);
       return false;
     }
@@ -74,4 +72,11 @@ export class IdleExit {
     await unlink(this.#paths.leaving);
     return true;
   }
+}
+
+/** The time without containers, connections and launchers. */
+interface Linger {
+  /** performance.now() */
+  readonly since: number;
+  readonly lastStart: bigint;
 }

@@ -1,7 +1,7 @@
 import { TaskDefinition } from '../../proto/gen/containerd/task/v2/task.ts';
 import { invalidArgument } from '../../common/errors.ts';
 import { checkIdentifier } from '../oci/container-id.ts';
-import type { CallContext } from '../ttrpc/call-context.ts';
+import type { HandlerTable, UnaryHandler } from '../ttrpc/call-context.ts';
 import type { Server } from '../ttrpc/server.ts';
 import type { EncodedHandler } from '../task/task-service.ts';
 
@@ -27,10 +27,11 @@ export function registerTaskServices(
   handlers: ReadonlyMap<string, EncodedHandler>,
   endpoint: string | undefined,
 ): void {
-  const entries = [...handlers].map(([method, handler]) => [
+  const entries = [...handlers].map(([method, handler]): [string, UnaryHandler] => [
     method,
-    (payload: Uint8Array, { metadata }: CallContext) =>
+    async (payload, { metadata }) =>
       handler(namespaceOf(endpoint, metadata.get(NAMESPACE_KEY)?.[0], NAMESPACE_KEY), payload),
   ]);
-  for (const service of TASK_SERVICES) server.register(service, Object.fromEntries(entries));
+  const table: HandlerTable = Object.fromEntries(entries);
+  for (const service of TASK_SERVICES) server.register(service, table);
 }

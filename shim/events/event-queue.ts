@@ -1,7 +1,7 @@
 import type { Logger } from '../../common/logger.ts';
 import { SerialQueue } from '../../common/serial-queue.ts';
 import type { EventTarget, TaskEvent } from './event.ts';
-import { EventJournal, type JournalEntry } from './event-journal.ts';
+import type { EventJournal, JournalEntry } from './event-journal.ts';
 import { isRefusal, type Publisher } from './publisher.ts';
 
 const FIRST_RETRY_MS = 50;
@@ -65,11 +65,6 @@ export class EventQueue {
     await journal.add(entry).catch((error: unknown) => {
       logger.warn({ namespace, id, topic: entry.event.topic, err: error }, 'an event could not be written to disk');
     });
-  }
-
-  /** Resolves once everything that was added is on disk. */
-  async written(): Promise<void> {
-    await this.#writes.run(() => Promise.resolve());
   }
 
   /** Says that no event will be added any more: the journal goes once all are sent. */

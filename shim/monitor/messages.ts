@@ -48,6 +48,8 @@ export function parseMonitorMessage(line: string): MonitorMessage {
 /** The monitor's file `status` (shim/native/monitor/status-file.c). */
 export interface MonitorStatus {
   readonly phase: 'created' | 'running' | 'stopped';
+  /** The payload was executed. */
+  readonly started: boolean;
   readonly init: ProcessIdentity;
   readonly exit: ExitRecord | undefined;
 }
@@ -70,6 +72,7 @@ export function parseMonitorStatus(text: string): MonitorStatus {
   const exit = lines.get('exit');
   return {
     phase,
+    started: lines.get('started')?.[0] === '1',
     init: parseProcess(lines.get('pid') ?? []),
     exit: exit === undefined ? undefined : parseExit(exit),
   };

@@ -1,7 +1,5 @@
-import { spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
-import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { parseMonitorMessage, type MonitorMessage } from './messages.ts';
 
@@ -33,27 +31,11 @@ export class Monitor {
     });
   }
 
-  /** Starts the monitor of the container whose state directory this is. It outlives this process. */
-  static async start(program: string, directory: string, listener: MonitorListener): Promise<Monitor> {
-    const log = await open(path.join(directory, 'monitor.log'), 'a', 0o600);
-    try {
-      const child = spawn(program, [directory], {
-        cwd: '/',
-        env: {},
-        detached: true,
-        stdio: ['ignore', 'ignore', log.fd, 'pipe'],
-      });
-      child.unref();
-      return await new Promise<Monitor>((resolve, reject) => {
-        child.once('error', reject);
-        child.once('spawn', () => {
-          // Node types index 3 as either direction; a pipe is both.
-          resolve(new Monitor(child.stdio[3] as Duplex, listener));
-        });
-      });
-    } finally {
-      await log.close();
-    }
+  /** Takes a monitor that waits (spare-monitors.ts) for the container whose state directory this is. */
+  static run(stream: Duplex, directory: string, listener: MonitorListener): Monitor {
+    const monitor = new Monitor(stream, listener);
+    stream.write(`run ${directory}\n`);
+    return monitor;
   }
 
   /**

@@ -1,5 +1,6 @@
 import { writeFileAtomic } from '../../common/atomic-file.ts';
 import { readTextIfExists } from '../../common/files.ts';
+import type { Mount } from '../../proto/gen/containerd/types/mount.ts';
 import type { EventTarget } from '../events/event.ts';
 import type { Stdio } from './stdio.ts';
 
@@ -11,6 +12,8 @@ export interface ContainerRecord {
   readonly bundle: string;
   readonly backend: string;
   readonly stdio: Stdio;
+  /** What was mounted, for the event that tells of the creation. */
+  readonly rootfs: readonly Mount[];
   readonly target: EventTarget;
   /** The directories of its cgroup; the first has all its processes. */
   readonly cgroups: readonly string[];

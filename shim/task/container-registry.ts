@@ -13,6 +13,7 @@ import { parseEventTarget, type EventTarget } from '../events/event.ts';
 import { createPublisher, type Publisher } from '../events/publisher.ts';
 import { parseMonitorStatus, type ExitRecord } from '../monitor/messages.ts';
 import { Plan } from '../monitor/plan.ts';
+import { SpareMonitors } from '../monitor/spare-monitors.ts';
 import { checkIdentifier } from '../oci/container-id.ts';
 import { readSpec } from '../oci/read-spec.ts';
 import type { Spec } from '../oci/spec.ts';
@@ -35,6 +36,7 @@ const CLEANUP_TIMEOUT_MS = 20_000;
 /** All containers of this daemon. */
 export class ContainerRegistry {
   readonly #options: RegistryOptions;
+  readonly #monitors: SpareMonitors;
   readonly #containers = new Map<string, Container>();
   /** Ids between the begin of a create and its end, so that no second one comes between. */
   readonly #creating = new Set<string>();
@@ -43,7 +45,10 @@ export class ContainerRegistry {
   readonly #queues = new Map<string, EventQueue>();
 
   constructor(options: RegistryOptions) {
+    const { paths, backend } = options;
     this.#options = options;
+    this.#monitors = new SpareMonitors({ monitor: paths.monitorProgram, driver: backend.driver, init: backend.init });
+    void this.#monitors.prepare();
   }
 
   /** Containers, and creates under way. */
@@ -113,9 +118,9 @@ export class ContainerRegistry {
     const { cgroups } = prepared;
     const build = paths.build;
     const journal = newJournalName(id);
-    const record = { namespace, id, bundle, backend: backend.name, stdio, target, cgroups, build, journal };
+    const record = { namespace, id, bundle, backend: backend.name, stdio, rootfs, target, cgroups, build, journal };
     const container = this.#newContainer(record, directory);
-    await this.#launch(container, record, directory, prepared, plan, request);
+    await this.#launch(container, record, directory, prepared, plan);
     return container;
   }
 
@@ -125,15 +130,11 @@ export class ContainerRegistry {
     directory: string,
     prepared: PreparedContainer,
     plan: Plan,
-    { rootfs }: CreateTaskRequest,
   ): Promise<void> {
     await makeStateDirectory(directory, record.id);
     try {
-      await writePlans(directory, prepared, plan);
-      // Last: a directory without it is an interrupted create, in which nothing runs yet.
-      await writeContainerRecord(directory, record);
-      await container.create(this.#options.paths.monitorProgram, rootfs);
-      await container.eventsWritten();
+      await Promise.all([writePlans(directory, prepared, plan), writeContainerRecord(directory, record)]);
+      await container.create(await this.#monitors.take());
     } catch (error) {
       await container.cleanedUp();
       await rm(directory, { recursive: true, force: true });
@@ -230,6 +231,7 @@ export class ContainerRegistry {
   }
 
   close(): void {
+    this.#monitors.close();
     for (const publisher of this.#publishers.values()) publisher.close();
   }
 }

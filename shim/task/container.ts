@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
 import type { Logger } from '../../common/logger.ts';
 import { Code, StatusError, failedPrecondition, internal, invalidArgument, notFound } from '../../common/errors.ts';
 import { SerialQueue } from '../../common/serial-queue.ts';
-import type { Mount } from '../../proto/gen/containerd/types/mount.ts';
 import { taskCreate, taskDelete, taskExit, taskStart } from '../events/task-events.ts';
 import type { EventQueue } from '../events/event-queue.ts';
 import type { ExitRecord, MonitorMessage, MonitorStatus, ProcessIdentity } from '../monitor/messages.ts';
@@ -49,7 +49,6 @@ export class Container {
   #status: ContainerStatus = 'creating';
   #init: ProcessIdentity = { pid: 0, startTime: 0n };
   #exit: ExitRecord | undefined;
-  #rootfs: readonly Mount[] = [];
   /** containerd dropped this container; it tells the end to others by itself. */
   #abandoned = false;
 
@@ -71,17 +70,11 @@ export class Container {
     return this.#exit;
   }
 
-  /** Starts the monitor and waits until the container's init is set up. `rootfs` is for the event. */
-  async create(program: string, rootfs: readonly Mount[]): Promise<number> {
-    this.#rootfs = rootfs;
-    this.#monitor = await Monitor.start(program, this.#context.directory, this.#listener());
+  /** Gives the container to a waiting monitor, and waits until its init is set up. @returns the init's pid. */
+  async create(monitor: Duplex): Promise<number> {
+    this.#monitor = Monitor.run(monitor, this.#context.directory, this.#listener());
     const init = await this.#created.promise;
     return init.pid;
-  }
-
-  /** Resolves once every event so far is on disk. */
-  async eventsWritten(): Promise<void> {
-    await this.#context.events.written();
   }
 
   /** Resolves once everything of a container whose create failed is cleaned up. */
@@ -93,19 +86,20 @@ export class Container {
   async recover(status: MonitorStatus | undefined): Promise<void> {
     const issued = await this.#context.events.recover();
     if (status !== undefined) this.#init = status.init;
-    if (issued.has('create')) this.#created.resolve(this.#init);
     try {
       this.#monitor = await Monitor.connect(this.#context.directory, this.#listener(issued));
       // It tells its state at once; one that was still being created tells it when it knows.
       if (status !== undefined) await this.#told.promise;
     } catch {
-      await this.#recoverWithoutMonitor(status?.exit, issued);
+      await this.#recoverWithoutMonitor(status, issued);
     }
   }
 
-  async #recoverWithoutMonitor(stopped: ExitRecord | undefined, issued: ReadonlySet<string>): Promise<void> {
-    const exit = stopped ?? (await this.#context.cleanUp(this.#context.directory));
+  async #recoverWithoutMonitor(status: MonitorStatus | undefined, issued: ReadonlySet<string>): Promise<void> {
+    const exit = status?.exit ?? (await this.#context.cleanUp(this.#context.directory));
     this.#gone.resolve();
+    if (status !== undefined) this.#receive({ type: 'created', init: status.init }, issued);
+    if (status?.started === true) this.#receive({ type: 'running' }, issued);
     this.#end(exit, issued);
   }
 
@@ -116,7 +110,6 @@ export class Container {
       if (this.#status === 'stopped') throw failedPrecondition('cannot start a container that has stopped');
       this.#monitor?.start();
       await this.#started.promise;
-      await this.eventsWritten();
       return this.pid;
     });
   }
@@ -164,8 +157,10 @@ export class Container {
       if (this.#status === 'running' || this.#status === 'creating') {
         throw new StatusError(Code.Unknown, CANNOT_DELETE_RUNNING);
       }
-      const exit = await this.#stopAndRemove();
+      const exit = await this.#stopAndClean();
+      // On disk before the rest goes: a crash in between repeats the removal, not the event.
       await this.#context.events.add(this.record.target, taskDelete(this.record.id, this.pid, exit));
+      await this.#remove();
       this.#context.events.finish();
       return exit;
     });
@@ -175,13 +170,14 @@ export class Container {
   abandon(): Promise<ExitRecord> {
     this.#abandoned = true;
     return this.#queue.run(async () => {
-      const exit = await this.#stopAndRemove();
+      const exit = await this.#stopAndClean();
       await this.#context.events.discard();
+      await this.#remove();
       return exit;
     });
   }
 
-  async #stopAndRemove(): Promise<ExitRecord> {
+  async #stopAndClean(): Promise<ExitRecord> {
     if (this.#status !== 'stopped') {
       await signalProcesses(this.record.cgroups, SIGKILL);
       await this.#signalInit(SIGKILL);
@@ -189,8 +185,11 @@ export class Container {
     this.#monitor?.release();
     const exit = await this.#exited.promise;
     if (this.#monitor !== undefined) await this.#gone.promise;
-    await rm(this.#context.directory, { recursive: true, force: true });
     return exit;
+  }
+
+  async #remove(): Promise<void> {
+    await rm(this.#context.directory, { recursive: true, force: true });
   }
 
   #listener(issued: ReadonlySet<string> = new Set()): MonitorListener {
@@ -243,8 +242,8 @@ export class Container {
 
   #announceCreate(): void {
     const { id, bundle, stdio, target } = this.record;
+    const rootfs = [...this.record.rootfs];
     const io = { stdin: stdio.stdin, stdout: stdio.stdout, stderr: stdio.stderr, terminal: stdio.terminal };
-    const rootfs = [...this.#rootfs];
     const event = taskCreate({ containerId: id, bundle, rootfs, io, checkpoint: '', pid: this.pid });
     void this.#context.events.add(target, event);
   }

@@ -47,7 +47,7 @@ function checkOptions({ data, tmpcopyup, idmap, recursiveSet, recursiveClear }: 
     idmap,
     (recursiveSet | recursiveClear) !== 0 && 'a recursive option (rro, …)',
   ].find(Boolean);
-  if (unsupported) throw invalidArgument(`${field}.options has ${String(unsupported)}: not supported on a rootfs`);
+  if (unsupported) throw invalidArgument(`${field}.options has ${unsupported}: not supported on a rootfs`);
 }
 
 /** A bind takes its options in a second call only. */

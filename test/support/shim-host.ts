@@ -100,6 +100,7 @@ export class ShimHost {
       cwd: bundle.dir,
       env: this.environment,
       encoding: 'buffer',
+      stripFinalNewline: false, // a protobuf may end in 0x0a
       input,
       timeout: 5000,
       reject: false,

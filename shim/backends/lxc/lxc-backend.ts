@@ -19,8 +19,12 @@ import { translateResources } from './resources.ts';
 
 /** Where liblxc's own monitors live: one cgroup a container, in a tree of ours. Relative to a hierarchy's base. */
 const MONITOR_CGROUPS = '/proxmox-lxcri/monitor';
-/** A monitor moves here to remove its own cgroup. liblxc adds `/lxc.pivot`. */
-const PIVOT_CGROUP = '/proxmox-lxcri/monitor';
+/**
+ * At a container's end liblxc would make a pivot cgroup, move itself there and remove its own cgroup, in each hierarchy:
+ * the move alone waits for an RCU grace period, 8 to 15 ms in which the container's exit is not reported. A pivot that
+ * cannot be made (a file is in the way) makes it skip that; the monitor removes the cgroup when liblxc has ended.
+ */
+const PIVOT_CGROUP = '/cgroup.procs';
 
 export interface LxcBackendOptions {
   /** The directory of lxcri-lxc and lxcri-init. */
@@ -35,10 +39,14 @@ export interface LxcBackendOptions {
  */
 export class LxcBackend implements Backend {
   readonly name = 'lxc';
-  readonly #options: LxcBackendOptions;
+  readonly driver: string;
+  readonly init: string;
+  readonly #hierarchies: readonly CgroupHierarchy[];
 
-  constructor(options: LxcBackendOptions) {
-    this.#options = options;
+  constructor({ libraryDirectory, hierarchies }: LxcBackendOptions) {
+    this.driver = path.join(libraryDirectory, 'lxcri-lxc');
+    this.init = path.join(libraryDirectory, 'lxcri-init');
+    this.#hierarchies = hierarchies;
   }
 
   async prepare(request: ContainerRequest): Promise<PreparedContainer> {
@@ -46,7 +54,7 @@ export class LxcBackend implements Backend {
     refuseUnhonoured(spec, HONOURED, this.name);
     const cgroup = resolveCgroupsPath(spec.linux.cgroupsPath, namespace, id);
     const monitorCgroup = `${MONITOR_CGROUPS}/${namespace}.${id}`;
-    const { hierarchies } = this.#options;
+    const hierarchies = this.#hierarchies;
 
     const config = await this.#configure(spec, directory, cgroup, monitorCgroup);
     const plan = this.#planMonitor(request, cgroup, monitorCgroup);
@@ -74,7 +82,7 @@ export class LxcBackend implements Backend {
       .set('lxc.console.path', 'none')
       .set('lxc.apparmor.profile', 'unconfined')
       .set('lxc.log.file', path.join(directory, 'lxc.log'))
-      .set('lxc.log.level', 'WARN')
+      .set('lxc.log.level', 'ERROR')
       // The init is executed through /proc/self/fd. If the spec wants another proc, or none, the init changes it.
       .set('lxc.mount.entry', 'proc proc proc nosuid,nodev,noexec,create=dir 0 0')
       .set('lxc.cgroup.dir.container', cgroup.slice(1), 'linux.cgroupsPath')
@@ -82,23 +90,17 @@ export class LxcBackend implements Backend {
       .set('lxc.cgroup.dir.monitor.pivot', PIVOT_CGROUP.slice(1));
     await configureNamespaces(config, spec);
     if (spec.process.oomScoreAdj !== undefined) config.set('lxc.proc.oom_score_adj', spec.process.oomScoreAdj);
-    for (const { field, version, file, value } of translateResources(spec.linux.resources, this.#options.hierarchies)) {
+    for (const { field, version, file, value } of translateResources(spec.linux.resources, this.#hierarchies)) {
       config.set(`lxc.cgroup${version === 2 ? '2' : ''}.${file}`, value, `linux.resources.${field}`);
     }
     return config;
   }
 
   #planMonitor({ directory, id }: ContainerRequest, cgroup: string, monitorCgroup: string): Plan {
-    const { libraryDirectory, hierarchies } = this.#options;
-    const plan = new Plan().add('init', path.join(libraryDirectory, 'lxcri-init'));
-    const driver = [
-      path.join(libraryDirectory, 'lxcri-lxc'),
-      path.dirname(directory),
-      id,
-      path.join(directory, 'lxc.conf'),
-    ];
-    for (const word of driver) plan.add('driver', word);
-    for (const { base } of hierarchies) plan.add('cgroup', base + cgroup).add('cgroup', base + monitorCgroup);
+    const plan = new Plan();
+    const orders = [path.dirname(directory), id, path.join(directory, 'lxc.conf')];
+    for (const order of orders) plan.add('order', order);
+    for (const { base } of this.#hierarchies) plan.add('cgroup', base + cgroup).add('cgroup', base + monitorCgroup);
     return plan;
   }
 }

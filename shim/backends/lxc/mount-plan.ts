@@ -141,7 +141,10 @@ export class MountPlanner {
 
   /** liblxc has mounted proc already; one with other options takes its place. */
   #planProc(mount: Mount, options: MountOptions): void {
-    if (options.flags === PROC_FLAGS && options.data === '') return this.#setRecursive(mount.destination, options);
+    if (options.flags === PROC_FLAGS && options.data === '') {
+      this.#setRecursive(mount.destination, options);
+      return;
+    }
     this.#context.init.add('unmount', '/proc');
     this.#mount('proc', 'proc', mount.destination, options);
   }

@@ -115,7 +115,8 @@ function hasV1(host: HostCgroups, controller: string): boolean {
 
 function formatDeviceRule({ type, major, minor, access }: DeviceRule): string {
   // The kernel has no other form for "all devices": it takes no numbers and no access then.
-  if (type === 'a' && major === undefined && minor === undefined && [...access].sort().join('') === 'mrw') return 'a';
+  if (type === 'a' && major === undefined && minor === undefined && access.split('').sort().join('') === 'mrw')
+    return 'a';
   return `${type} ${major ?? '*'}:${minor ?? '*'} ${access}`;
 }
 

@@ -29,6 +29,8 @@ enum gate_message {
 	GATE_READY = 'R',
 	GATE_FAILED = 'X',
 	GATE_GO = 'G',
+	/* Between monitor and driver: common/driver.h. */
+	DRIVER_ORDERS = 'D',
 };
 
 struct gate_failure {

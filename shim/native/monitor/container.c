@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../common/driver-report.h"
+#include "../common/driver.h"
 #include "../common/kernel.h"
 #include "monitor.h"
 
@@ -50,11 +50,13 @@ static void stopped(struct monitor *monitor, int status)
 	monitor->phase = PHASE_STOPPED;
 	monitor->exit_status = status;
 	clock_gettime(CLOCK_REALTIME, &monitor->exited_at);
-	write_status(monitor);
-	if (monitor->failed)
+	/* A container whose creation failed leaves nothing, so there is nothing to be told later. */
+	if (monitor->failed) {
 		tell(monitor, "failed %d %s", monitor->failure.error, monitor->failure.text);
-	else
-		tell(monitor, "exited %d %lld %ld", status, (long long)monitor->exited_at.tv_sec, monitor->exited_at.tv_nsec);
+		return;
+	}
+	write_status(monitor);
+	tell(monitor, "exited %d %lld %ld", status, (long long)monitor->exited_at.tv_sec, monitor->exited_at.tv_nsec);
 }
 
 static int send_batch(struct monitor *monitor, const int *fds, size_t count)
@@ -188,6 +190,7 @@ void on_start_report(struct monitor *monitor)
 	if (monitor->phase != PHASE_CREATED)
 		return;
 	monitor->phase = PHASE_RUNNING;
+	monitor->started = true;
 	write_status(monitor);
 	tell(monitor, "running");
 }
@@ -199,12 +202,12 @@ static int decode_liblxc_status(int status)
 	return (status & 0x7f) == 0x7f ? SIGNALED_STATUS_BASE + value : value;
 }
 
-void on_driver_report(struct monitor *monitor)
+void on_driver(struct monitor *monitor)
 {
 	struct driver_report report;
-	ssize_t size = read(monitor->driver_report, &report, sizeof(report));
+	ssize_t size = read(monitor->driver, &report, sizeof(report));
 
-	close_fd(&monitor->driver_report);
+	close_fd(&monitor->driver);
 	if (size != (ssize_t)sizeof(report))
 		return; /* the driver died: its exit, or the init's, tells */
 	/* The exec of a short-lived payload may be noticed only now, after its end. */
@@ -236,8 +239,8 @@ void on_child(struct monitor *monitor)
 	}
 	if (!monitor->driver_ended)
 		return;
-	if (monitor->driver_report >= 0)
-		on_driver_report(monitor);
+	if (monitor->driver >= 0)
+		on_driver(monitor);
 	/* The driver died without a word. Its init dies with it; if it does not, it is ours now, and must. */
 	if (monitor->phase != PHASE_STOPPED) {
 		abort_container(monitor);

@@ -90,7 +90,7 @@ static void greet(const struct monitor *monitor, struct connection *connection)
 {
 	if (monitor->phase != PHASE_CREATING && monitor->init_pid > 0)
 		answer(connection, "created %d %llu", (int)monitor->init_pid, (unsigned long long)monitor->init_start_time);
-	if (monitor->phase == PHASE_RUNNING)
+	if (monitor->started)
 		answer(connection, "running");
 	if (monitor->failed)
 		answer(connection, "failed %d %s", monitor->failure.error, monitor->failure.text);
@@ -100,7 +100,7 @@ static void greet(const struct monitor *monitor, struct connection *connection)
 			monitor->exited_at.tv_nsec);
 }
 
-static void adopt_connection(struct monitor *monitor, int fd)
+void adopt_connection(struct monitor *monitor, int fd)
 {
 	struct connection *place = &monitor->connections[0];
 
@@ -113,13 +113,10 @@ static void adopt_connection(struct monitor *monitor, int fd)
 	greet(monitor, place);
 }
 
-int open_control(struct monitor *monitor, int first_connection)
+int open_control(struct monitor *monitor)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "monitor.sock"};
 
-	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
-		monitor->connections[i].fd = -1;
-	adopt_connection(monitor, first_connection);
 	monitor->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (monitor->listener < 0)
 		return monitor_fail(monitor, "cannot create a socket: %s", strerror(errno));

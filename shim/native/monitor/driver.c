@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../common/driver-report.h"
+#include "../common/driver.h"
 #include "../common/kernel.h"
 #include "monitor.h"
 
@@ -73,27 +73,26 @@ static int place(int from, int to)
 
 static int move_up(int fd)
 {
-	return fcntl(fd, F_DUPFD_CLOEXEC, DRIVER_REPORT_FD + 1);
+	return fcntl(fd, F_DUPFD_CLOEXEC, DRIVER_FD + 1);
 }
 
-static void run_driver(char *const *arguments, int gate, int init, int report)
+static void execute(const char *program, int gate, int init, int own)
 {
+	char *const arguments[] = {(char *)program, NULL};
 	int null = move_up(open("/dev/null", O_RDWR | O_CLOEXEC));
-	int log = move_up(STDERR_FILENO);
 	sigset_t none;
 
 	gate = move_up(gate);
 	init = move_up(init);
-	report = move_up(report);
-	if (place(null, 0) || place(null, 1) || place(log, 2) || place(gate, GATE_FD) || place(init, GATE_INIT_FD) ||
-		place(report, DRIVER_REPORT_FD))
+	own = move_up(own);
+	if (place(null, 0) || place(null, 1) || place(null, 2) || place(gate, GATE_FD) || place(init, GATE_INIT_FD) ||
+		place(own, DRIVER_FD))
 		_exit(126);
 	/* Without its monitor nobody would record the container's end: then it ends too, and the daemon cleans up. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execv(arguments[0], arguments);
-	dprintf(STDERR_FILENO, "lxcri-monitor: ERROR cannot execute %s: %s\n", arguments[0], strerror(errno));
+	execv(program, arguments);
 	_exit(127);
 }
 
@@ -107,24 +106,45 @@ static int open_gate(int pair[2])
 	return setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 }
 
-int start_driver(struct monitor *monitor)
+int start_driver(struct monitor *monitor, const char *program, const char *init_program)
 {
-	int gate[2], report[2];
-	int init = copy_init(monitor->init_program);
+	int gate[2], driver[2];
+	int init = copy_init(init_program);
 
 	if (init < 0)
-		return monitor_fail(monitor, "cannot prepare the init %s: %s", monitor->init_program, strerror(errno));
-	if (open_gate(gate) < 0 || pipe2(report, O_CLOEXEC) < 0)
-		return monitor_fail(monitor, "cannot create the driver's pipes: %s", strerror(errno));
+		return monitor_fail(monitor, "cannot prepare the init %s: %s", init_program, strerror(errno));
+	if (open_gate(gate) < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, driver) < 0)
+		return monitor_fail(monitor, "cannot create the driver's sockets: %s", strerror(errno));
 	monitor->driver_pid = fork();
 	if (monitor->driver_pid == 0)
-		run_driver(monitor->driver, gate[1], init, report[1]);
+		execute(program, gate[1], init, driver[1]);
 	close(init);
 	close(gate[1]);
-	close(report[1]);
+	close(driver[1]);
 	monitor->gate = gate[0];
-	monitor->driver_report = report[0];
+	monitor->driver = driver[0];
 	if (monitor->driver_pid < 0)
 		return monitor_fail(monitor, "cannot start the driver: %s", strerror(errno));
+	return 0;
+}
+
+int order_driver(struct monitor *monitor)
+{
+	char orders[DRIVER_MAX_ORDERS];
+	size_t size = 0;
+	int log = STDERR_FILENO;
+
+	for (size_t i = 0; i < monitor->order_count; i++) {
+		size_t length = strlen(monitor->orders[i]) + 1;
+
+		if (size + length > sizeof(orders)) {
+			errno = E2BIG;
+			return monitor_fail(monitor, "the driver's orders are too long");
+		}
+		memcpy(orders + size, monitor->orders[i], length);
+		size += length;
+	}
+	if (gate_send(monitor->driver, DRIVER_ORDERS, orders, size, &log, 1) < 0)
+		return monitor_fail(monitor, "cannot reach the driver: %s", strerror(errno));
 	return 0;
 }

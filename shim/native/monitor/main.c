@@ -1,11 +1,14 @@
 /*
- *   lxcri-monitor DIRECTORY            runs the container that DIRECTORY/monitor.plan describes; descriptor 3 is the
- *                                      first connection of the daemon that started it
+ *   lxcri-monitor DRIVER INIT          gets ready, waits for "run DIRECTORY" on descriptor 3, the connection of the
+ *                                      daemon that started it, and runs the container that DIRECTORY/monitor.plan
+ *                                      describes; ends if the daemon does before that
  *   lxcri-monitor --cleanup DIRECTORY  removes what a monitor that died has left: processes, cgroups, mounts
  *
- * stderr is a log file in the directory. See monitor.h.
+ * See monitor.h.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -36,7 +39,7 @@ int monitor_fail(struct monitor *monitor, const char *format, ...)
 
 static void initialize(struct monitor *monitor)
 {
-	monitor->gate = monitor->driver_report = monitor->start_report = -1;
+	monitor->gate = monitor->driver = monitor->start_report = -1;
 	monitor->init_pidfd = monitor->listener = monitor->signals = -1;
 	for (int i = 0; i < 3; i++)
 		monitor->streams[i] = (struct stream){"", -1, -1};
@@ -59,13 +62,48 @@ static int watch_signals(struct monitor *monitor)
 	return 0;
 }
 
-static int start(struct monitor *monitor)
+/* Reads "run DIRECTORY". Returns the directory, or NULL when the daemon has gone. */
+static const char *wait_for_container(void)
 {
-	if (open_control(monitor, CONTROL_FD) < 0 || watch_signals(monitor) < 0 || monitor_read_plan(monitor) < 0)
+	static char line[PATH_MAX + 8];
+	size_t length = 0;
+
+	while (length < sizeof(line) && !memchr(line, '\n', length)) {
+		ssize_t size = read(CONTROL_FD, line + length, sizeof(line) - length);
+
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size <= 0)
+			return NULL;
+		length += (size_t)size;
+	}
+	if (length == sizeof(line) || strncmp(line, "run ", 4) != 0)
+		return NULL;
+	*(char *)memchr(line, '\n', length) = '\0';
+	return line + 4;
+}
+
+/* From here on every message has a place: the log in the container's directory. */
+static int enter(struct monitor *monitor, const char *directory)
+{
+	int log;
+
+	if (chdir(directory) < 0)
+		return monitor_fail(monitor, "cannot enter %s: %s", directory, strerror(errno));
+	log = open("monitor.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (log < 0 || dup2(log, STDERR_FILENO) < 0)
+		return monitor_fail(monitor, "cannot open monitor.log: %s", strerror(errno));
+	close(log);
+	return 0;
+}
+
+static int start(struct monitor *monitor, const char *directory)
+{
+	if (enter(monitor, directory) < 0 || open_control(monitor) < 0 || monitor_read_plan(monitor) < 0)
 		return -1;
 	if (open_streams(monitor) < 0 || mount_rootfs(monitor) < 0)
 		return -1;
-	return start_driver(monitor);
+	return order_driver(monitor);
 }
 
 /* The descriptors of the main loop, in a fixed order. */
@@ -75,7 +113,7 @@ static void wait_for_event(struct monitor *monitor, int timeout)
 {
 	struct pollfd fds[WATCH_CONNECTIONS + MONITOR_MAX_CONNECTIONS] = {
 		[WATCH_SIGNALS] = {monitor->signals, POLLIN, 0},    [WATCH_GATE] = {monitor->gate, POLLIN, 0},
-		[WATCH_START] = {monitor->start_report, POLLIN, 0}, [WATCH_DRIVER] = {monitor->driver_report, POLLIN, 0},
+		[WATCH_START] = {monitor->start_report, POLLIN, 0}, [WATCH_DRIVER] = {monitor->driver, POLLIN, 0},
 		[WATCH_LISTENER] = {monitor->listener, POLLIN, 0},
 	};
 	struct signalfd_siginfo signal;
@@ -89,8 +127,8 @@ static void wait_for_event(struct monitor *monitor, int timeout)
 		on_gate(monitor);
 	if (fds[WATCH_START].revents && monitor->start_report >= 0)
 		on_start_report(monitor);
-	if (fds[WATCH_DRIVER].revents && monitor->driver_report >= 0)
-		on_driver_report(monitor);
+	if (fds[WATCH_DRIVER].revents && monitor->driver >= 0)
+		on_driver(monitor);
 	if (fds[WATCH_SIGNALS].revents) {
 		while (read(monitor->signals, &signal, sizeof(signal)) > 0)
 			continue;
@@ -103,11 +141,28 @@ static void wait_for_event(struct monitor *monitor, int timeout)
 		accept_connection(monitor);
 }
 
-static int run(struct monitor *monitor)
+/* A driver without orders ends when its socket closes. */
+static void dismiss_driver(struct monitor *monitor)
 {
-	if (start(monitor) < 0) {
+	if (monitor->driver >= 0)
+		close(monitor->driver);
+	monitor->driver = -1;
+}
+
+static int run(struct monitor *monitor, const char *driver, const char *init)
+{
+	const char *directory;
+
+	if (watch_signals(monitor) == 0)
+		start_driver(monitor, driver, init);
+	directory = wait_for_container();
+	if (!directory)
+		return 0;
+	adopt_connection(monitor, CONTROL_FD);
+	if (monitor->failed || start(monitor, directory) < 0) {
 		monitor->phase = PHASE_STOPPED;
 		tell(monitor, "failed %d %s", monitor->failure.error, monitor->failure.text);
+		dismiss_driver(monitor);
 	}
 	while (monitor->phase != PHASE_STOPPED)
 		wait_for_event(monitor, -1);
@@ -145,17 +200,17 @@ static int clean_up(struct monitor *monitor)
 int main(int argc, char **argv)
 {
 	static struct monitor monitor;
-	bool cleanup = argc == 3 && strcmp(argv[1], "--cleanup") == 0;
-	const char *directory = cleanup ? argv[2] : argc == 2 ? argv[1] : NULL;
 
-	if (!directory) {
-		dprintf(STDERR_FILENO, "usage: lxcri-monitor [--cleanup] DIRECTORY (started by the shim daemon)\n");
+	if (argc != 3) {
+		dprintf(STDERR_FILENO, "usage: lxcri-monitor DRIVER INIT | --cleanup DIRECTORY (started by the shim daemon)\n");
 		return 2;
 	}
 	initialize(&monitor);
-	if (chdir(directory) < 0) {
-		dprintf(STDERR_FILENO, "lxcri-monitor: ERROR cannot enter %s: %s\n", directory, strerror(errno));
+	if (strcmp(argv[1], "--cleanup") != 0)
+		return run(&monitor, argv[1], argv[2]);
+	if (chdir(argv[2]) < 0) {
+		dprintf(STDERR_FILENO, "lxcri-monitor: ERROR cannot enter %s: %s\n", argv[2], strerror(errno));
 		return 1;
 	}
-	return cleanup ? clean_up(&monitor) : run(&monitor);
+	return clean_up(&monitor);
 }

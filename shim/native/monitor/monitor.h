@@ -11,12 +11,12 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "../common/driver.h"
 #include "../common/gate.h"
 
 #define MONITOR_MAX_MOUNTS 64
 #define MONITOR_MAX_TREES 1000
 #define MONITOR_MAX_CGROUPS 64
-#define MONITOR_MAX_DRIVER_ARGUMENTS 8
 #define MONITOR_MAX_CONNECTIONS 4
 
 /* Exit status of a process that a signal ended, as containerd counts it. */
@@ -61,15 +61,15 @@ struct monitor {
 	size_t tree_count;
 	const char *cgroups[MONITOR_MAX_CGROUPS];
 	size_t cgroup_count;
-	const char *init_program;
-	char *driver[MONITOR_MAX_DRIVER_ARGUMENTS + 1];
-	size_t driver_arguments;
+	const char *orders[DRIVER_MAX_WORDS];
+	size_t order_count;
 
 	/* The container. */
 	pid_t driver_pid;
 	bool driver_ended;
-	int gate, driver_report, start_report; /* -1 where there is none */
-	bool setting_up;                       /* the init has said hello */
+	int gate, driver, start_report; /* -1 where there is none */
+	bool started;                   /* the payload was executed */
+	bool setting_up;                /* the init has said hello */
 	pid_t init_pid;
 	int init_pidfd;
 	uint64_t init_start_time;
@@ -101,13 +101,14 @@ bool settle_streams(struct monitor *monitor);
 /* cgroups.c: kills what is left in the container's cgroups and removes them. */
 void remove_cgroups(struct monitor *monitor);
 
-/* driver.c */
-int start_driver(struct monitor *monitor);
+/* driver.c: started before there is a container, ordered when there is one */
+int start_driver(struct monitor *monitor, const char *program, const char *init_program);
+int order_driver(struct monitor *monitor);
 
 /* container.c: the events of the main loop */
 void on_gate(struct monitor *monitor);
 void on_start_report(struct monitor *monitor);
-void on_driver_report(struct monitor *monitor);
+void on_driver(struct monitor *monitor);
 void on_child(struct monitor *monitor);
 void command_start(struct monitor *monitor);
 int command_signal(struct monitor *monitor, int number);
@@ -118,7 +119,8 @@ void write_status(const struct monitor *monitor);
 bool status_is_stopped(void);
 
 /* control.c */
-int open_control(struct monitor *monitor, int first_connection);
+int open_control(struct monitor *monitor);
+void adopt_connection(struct monitor *monitor, int fd);
 void accept_connection(struct monitor *monitor);
 void read_connection(struct monitor *monitor, struct connection *connection);
 void tell(struct monitor *monitor, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -71,29 +71,20 @@ static int op_cgroup(void *context, char **arguments)
 	return 0;
 }
 
-/* init PROGRAM */
-static int op_init(void *context, char **arguments)
+/* order WORD: one each, what the driver is told */
+static int op_order(void *context, char **arguments)
 {
 	struct monitor *monitor = context;
 
-	monitor->init_program = arguments[0];
-	return 0;
-}
-
-/* driver ARGUMENT: one each, the program first */
-static int op_driver(void *context, char **arguments)
-{
-	struct monitor *monitor = context;
-
-	if (monitor->driver_arguments == MONITOR_MAX_DRIVER_ARGUMENTS)
+	if (monitor->order_count == DRIVER_MAX_WORDS)
 		return too_many();
-	monitor->driver[monitor->driver_arguments++] = arguments[0];
+	monitor->orders[monitor->order_count++] = arguments[0];
 	return 0;
 }
 
 static const struct plan_operation operations[] = {
-	{"field", 1, op_field},   {"stdio", 2, op_stdio}, {"mount", 6, op_mount},   {"tree", 2, op_tree},
-	{"cgroup", 1, op_cgroup}, {"init", 1, op_init},   {"driver", 1, op_driver},
+	{"field", 1, op_field}, {"stdio", 2, op_stdio},   {"mount", 6, op_mount},
+	{"tree", 2, op_tree},   {"cgroup", 1, op_cgroup}, {"order", 1, op_order},
 };
 
 int monitor_read_plan(struct monitor *monitor)

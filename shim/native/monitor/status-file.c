@@ -2,6 +2,7 @@
  * The file `status`: the truth about the container's first process, for any daemon that comes. Lines of words:
  *
  *   phase created|running|stopped
+ *   started 0|1               (the payload was executed)
  *   pid PID START-TIME        (field 22 of /proc/PID/stat: the pair is unique until the next boot)
  *   exit STATUS SECONDS NANOSECONDS
  */
@@ -33,8 +34,8 @@ void write_status(const struct monitor *monitor)
 {
 	char text[256];
 	int size = snprintf(
-		text, sizeof(text), "phase %s\npid %d %llu\n", phase_names[monitor->phase], (int)monitor->init_pid,
-		(unsigned long long)monitor->init_start_time);
+		text, sizeof(text), "phase %s\nstarted %d\npid %d %llu\n", phase_names[monitor->phase], monitor->started,
+		(int)monitor->init_pid, (unsigned long long)monitor->init_start_time);
 
 	if (monitor->phase == PHASE_STOPPED)
 		size += snprintf(

@@ -1,0 +1,83 @@
+import { spawn } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+
+/** A new spare is made when no container has been created for this long, so that it takes no time from one. */
+const REFILL_DELAY_MS = 15;
+
+export interface MonitorPrograms {
+  readonly monitor: string;
+  readonly driver: string;
+  readonly init: string;
+}
+
+/**
+ * Starts monitors, and keeps one ready: it has forked, loaded liblxc and copied the init before there is a container,
+ * which would otherwise wait for it. A monitor without a container ends with this process.
+ */
+export class SpareMonitors {
+  readonly #programs: MonitorPrograms;
+  #spare: Duplex | undefined;
+  #refill: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(programs: MonitorPrograms) {
+    this.#programs = programs;
+  }
+
+  /** @returns the connection to a monitor that waits for its container. @throws if none can be started. */
+  async take(): Promise<Duplex> {
+    this.#scheduleRefill();
+    const spare = this.#spare;
+    this.#spare = undefined;
+    return spare?.writable === true ? spare : this.#start();
+  }
+
+  /** Lets the spare go. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#refill);
+    this.#spare?.destroy();
+    this.#spare = undefined;
+  }
+
+  /** Makes a spare, some time after the last container was created. */
+  #scheduleRefill(): void {
+    clearTimeout(this.#refill);
+    this.#refill = setTimeout(() => {
+      void this.prepare();
+    }, REFILL_DELAY_MS);
+    this.#refill.unref();
+  }
+
+  async prepare(): Promise<void> {
+    if (!this.#mayKeepSpare()) return;
+    // Whoever needs one tries again, and reports the error.
+    const spare = await this.#start().catch(() => undefined);
+    if (this.#mayKeepSpare()) this.#spare = spare;
+    else spare?.destroy();
+  }
+
+  #mayKeepSpare(): boolean {
+    return !this.#closed && this.#spare?.writable !== true;
+  }
+
+  async #start(): Promise<Duplex> {
+    const { monitor, driver, init } = this.#programs;
+    const child = spawn(monitor, [driver, init], {
+      cwd: '/',
+      env: {},
+      detached: true,
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    });
+    child.unref();
+    // Node types index 3 as either direction; a pipe is both.
+    const stream = child.stdio[3] as Duplex;
+    // An unused one must not keep this process alive, nor end it.
+    stream.on('error', () => undefined);
+    await new Promise<void>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('spawn', resolve);
+    });
+    return stream;
+  }
+}
