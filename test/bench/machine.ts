@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises';
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { execa } from 'execa';
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly kernel: string;
+  readonly system: string;
+  readonly cgroups: string;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+async function firstLine(program: string, ...args: string[]): Promise<string> {
+  const { stdout } = await execa(program, args, { timeout: 10_000 });
+  return stdout.split('\n')[0] ?? '';
+}
+
+const versionIn = (text: string) => /\d+\.\d+[\w.~+-]*/.exec(text)?.[0] ?? text;
+
+/** What a figure depends on. */
+export async function describeMachine(): Promise<Machine> {
+  const osRelease = await readFile('/etc/os-release', 'utf8');
+  const mounts = await readFile('/proc/mounts', 'utf8');
+  const [containerd, runc, lxc] = await Promise.all([
+    firstLine('containerd', '--version'),
+    firstLine('runc', '--version'),
+    firstLine('lxc-start', '--version'),
+  ]);
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    system: /^PRETTY_NAME="?(.*?)"?$/m.exec(osRelease)?.[1] ?? 'unknown',
+    cgroups: / cgroup .*\bmemory\b/.test(mounts) ? 'v1' : 'v2',
+    versions: {
+      containerd: versionIn(containerd),
+      runc: versionIn(runc),
+      LXC: versionIn(lxc),
+      Node: process.versions.node,
+    },
+  };
+}
