@@ -21,7 +21,7 @@ import { Container } from './container.ts';
 import { writeContainerRecord, type ContainerRecord } from './container-record.ts';
 import { CONTAINER_NOT_CREATED } from './messages.ts';
 import { planRootfsMounts } from './rootfs-mounts.ts';
-import { resolveStdio } from './stdio.ts';
+import { planStdio } from './stdio.ts';
 import { checkTaskOptions } from './task-options.ts';
 
 export interface RegistryOptions {
@@ -92,7 +92,8 @@ export class ContainerRegistry {
     const { bundle, rootfs } = request;
     const { stdin, stdout, stderr, terminal } = request;
     const stdio = { stdin, stdout, stderr, terminal };
-    const streams = resolveStdio(stdio);
+    const plan = new Plan();
+    planStdio(stdio, plan);
     checkTaskOptions(request.options);
     if (request.checkpoint !== '') throw invalidArgument('checkpoint: this shim cannot restore one yet');
     if (!path.isAbsolute(bundle))
@@ -110,8 +111,6 @@ export class ContainerRegistry {
       backend.prepare({ namespace, id, directory, spec }),
       checkRootfs(spec, rootfs.length > 0 ? mountTarget : undefined),
     ]);
-    const plan = new Plan();
-    streams.forEach((stream, index) => plan.add('stdio', index, stream));
     planRootfsMounts(rootfs, mountTarget, plan);
     plan.append(prepared.plan);
 

@@ -112,6 +112,8 @@ function planInit(context: ConstructorParameters<typeof MountPlanner>[0]): void 
   const mounts = new MountPlanner(context);
   mounts.plan();
   planDevices(spec, init, mounts);
+  // As runc does, for images whose working directory only the image's author ever had.
+  init.add('field', 'process.cwd').add('mkdir', spec.process.cwd, 0o755);
   if (spec.hostname !== undefined) init.add('field', 'hostname').add('hostname', spec.hostname);
   if (spec.domainname !== undefined) init.add('field', 'domainname').add('domainname', spec.domainname);
   for (const [key, value] of Object.entries(linux.sysctl)) {

@@ -42,7 +42,7 @@ static void initialize(struct monitor *monitor)
 	monitor->gate = monitor->driver = monitor->start_report = -1;
 	monitor->init_pidfd = monitor->listener = monitor->signals = -1;
 	for (int i = 0; i < 3; i++)
-		monitor->streams[i] = (struct stream){"", -1, -1};
+		monitor->streams[i] = (struct stream){"", false, -1, -1};
 	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
 		monitor->connections[i].fd = -1;
 }

@@ -39,6 +39,7 @@ struct tree_source {
 /* One standard stream of the container: what the init gets, and what keeps the FIFO alive meanwhile. */
 struct stream {
 	const char *path; /* "" is /dev/null */
+	bool create;      /* a file that may have to be made */
 	int payload_fd;
 	int hold_fd;
 };

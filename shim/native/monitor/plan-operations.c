@@ -36,6 +36,17 @@ static int op_stdio(void *context, char **arguments)
 	return 0;
 }
 
+/* log-file NUMBER PATH: a file to append to, made if it is missing */
+static int op_log_file(void *context, char **arguments)
+{
+	struct monitor *monitor = context;
+
+	if (op_stdio(context, arguments) < 0)
+		return -1;
+	monitor->streams[arguments[0][0] - '0'].create = true;
+	return 0;
+}
+
 /* mount DIRECTORY SOURCE TARGET TYPE FLAGS DATA: on the host, in order; see struct rootfs_mount */
 static int op_mount(void *context, char **arguments)
 {
@@ -83,7 +94,7 @@ static int op_order(void *context, char **arguments)
 }
 
 static const struct plan_operation operations[] = {
-	{"field", 1, op_field}, {"stdio", 2, op_stdio},   {"mount", 6, op_mount},
+	{"field", 1, op_field}, {"stdio", 2, op_stdio},   {"log-file", 2, op_log_file}, {"mount", 6, op_mount},
 	{"tree", 2, op_tree},   {"cgroup", 1, op_cgroup}, {"order", 1, op_order},
 };
 
