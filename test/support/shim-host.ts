@@ -45,6 +45,7 @@ export class ShimHost {
   readonly #binary: string;
   readonly #shims = new Set<Shim>();
   readonly #bundles: Bundle[] = [];
+  #lastBundle = 0;
 
   private constructor(dir: string, binary: string, lingerMs: number) {
     this.dir = dir;
@@ -82,7 +83,7 @@ export class ShimHost {
   }
 
   async makeBundle(options: BundleOptions & { readonly id?: string } = {}): Promise<Bundle> {
-    const number = String(this.#bundles.length);
+    const number = String(++this.#lastBundle);
     const id = options.id ?? `${this.marker}-${number}`;
     // Named by the id, as runc's shim relies on; unless the id is one that no directory could have.
     const dir = path.join(this.dir, 'b', number, /^[\w.-]{1,99}$/.test(id) ? id : 'bundle');
@@ -160,7 +161,7 @@ export class ShimHost {
     await task.delete(init).catch(ignore);
     await task.shutdown({ id: bundle.id, now: false }).catch(ignore);
     client.close();
-    await this.deleteShim(bundle);
+    await this.call(bundle, 'delete'); // runc's fails where nothing was created
     this.#shims.delete(shim);
   }
 
