@@ -2,6 +2,7 @@ import { rename } from 'node:fs/promises';
 import type { Logger } from '../../common/logger.ts';
 import { readCgroupHierarchies, type CgroupHierarchy } from '../backends/cgroup-hierarchies.ts';
 import { LxcBackend } from '../backends/lxc/lxc-backend.ts';
+import { forgetEarlierBoot } from '../task/boot.ts';
 import { ContainerRegistry } from '../task/container-registry.ts';
 import { recoverContainers, recoverJournals } from '../task/recovery.ts';
 import { TaskService, taskHandlers } from '../task/task-service.ts';
@@ -61,6 +62,7 @@ export class Daemon {
     const hierarchies = await readCgroupHierarchies();
     const backend = new LxcBackend({ libraryDirectory: paths.libraryDirectory, hierarchies });
     const registry = new ContainerRegistry({ paths, backend, logger });
+    await forgetEarlierBoot(paths, logger);
     await recoverContainers(registry, paths, logger);
     const daemon = new Daemon(options, registry, hierarchies);
     await daemon.#serve();

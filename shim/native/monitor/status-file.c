@@ -5,6 +5,8 @@
  *   started 0|1               (the payload was executed)
  *   pid PID START-TIME        (field 22 of /proc/PID/stat: the pair is unique until the next boot)
  *   exit STATUS SECONDS NANOSECONDS
+ *
+ * It is replaced by rename and not synced: it need not outlive a boot, as the container does not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +25,7 @@ static int save(const char *text, size_t size)
 
 	if (fd < 0)
 		return -1;
-	failed = write(fd, text, size) != (ssize_t)size || fsync(fd) < 0;
+	failed = write(fd, text, size) != (ssize_t)size;
 	close(fd);
 	if (failed || rename("status.new", "status") < 0)
 		return -1;
