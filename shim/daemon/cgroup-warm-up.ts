@@ -4,48 +4,43 @@ import path from 'node:path';
 import type { CgroupHierarchy } from '../backends/cgroup-hierarchies.ts';
 
 /**
- * Moving a process into a cgroup takes a lock that, when it was not used for a while, first waits for an RCU grace
- * period: 8 to 15 ms (kernel/cgroup, cgroup_threadgroup_rwsem). liblxc does it in every create, and would wait there.
+ * Moving a process into a cgroup of v2 takes a lock that, when it was not used for a while, first waits for an RCU grace
+ * period: 8 to 15 ms (kernel/cgroup, cgroup_threadgroup_rwsem). Each container's init is moved so.
  *
- * The launcher touches the daemon's lock file at each `start`, some milliseconds before containerd comes with the
- * Create. At that moment a move that changes nothing, of this process into the cgroup where it is, takes the waiting
- * upon itself, so that it runs beside the launcher, containerd and the reading of the bundle.
+ * The launcher touches the daemon's lock file at each `start`, just before containerd comes with the Create. At that
+ * moment a move that changes nothing, of this process into the cgroup where it is, takes the waiting upon itself, so
+ * that it runs beside the reading of the bundle and the start of liblxc. In v1 there is no such wait to be saved
+ * (shim/native/monitor/cgroup-setup.c).
  */
 export class CgroupWarmUp {
   readonly #watcher: FSWatcher;
-  readonly #hierarchies: readonly CgroupHierarchy[];
   #busy = false;
 
-  constructor(lockFile: string, hierarchies: readonly CgroupHierarchy[]) {
-    this.#hierarchies = hierarchies;
+  private constructor(lockFile: string, procsFile: string) {
     this.#watcher = watch(lockFile, { persistent: false }, () => {
-      void this.#run();
+      void this.#run(procsFile);
     });
     // Without it containers only start a little later.
     this.#watcher.on('error', () => undefined);
+  }
+
+  /** Undefined where it would serve nobody. */
+  static async start(lockFile: string, hierarchies: readonly CgroupHierarchy[]): Promise<CgroupWarmUp | undefined> {
+    const [unified, ...others] = hierarchies;
+    if (unified?.version !== 2 || others.length > 0) return undefined;
+    const own = /^0::(.*)$/m.exec(await readFile('/proc/self/cgroup', 'utf8'))?.[1];
+    if (own === undefined) return undefined;
+    return new CgroupWarmUp(lockFile, path.join(unified.mountPoint, own, 'cgroup.procs'));
   }
 
   close(): void {
     this.#watcher.close();
   }
 
-  async #run(): Promise<void> {
+  async #run(procsFile: string): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
-    const file = await ownProcsFile(this.#hierarchies);
-    if (file !== undefined) await writeFile(file, String(process.pid)).catch(() => undefined);
+    await writeFile(procsFile, String(process.pid)).catch(() => undefined);
     this.#busy = false;
   }
-}
-
-/** The cgroup.procs of the cgroup in which this process is, in the hierarchy that every host has: v2, else any. */
-async function ownProcsFile(hierarchies: readonly CgroupHierarchy[]): Promise<string | undefined> {
-  const hierarchy = hierarchies.at(-1);
-  if (hierarchy === undefined) return undefined;
-  const lines = (await readFile('/proc/self/cgroup', 'utf8')).split('\n').map((line) => line.split(':'));
-  const line = lines.find(([, controllers]) =>
-    hierarchy.version === 2 ? controllers === '' : controllers === hierarchy.controllers.join(','),
-  );
-  const own = line?.slice(2).join(':');
-  return own === undefined ? undefined : path.join(hierarchy.mountPoint, own, 'cgroup.procs');
 }

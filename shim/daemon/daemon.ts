@@ -34,13 +34,12 @@ export class Daemon {
   readonly #hierarchies: readonly CgroupHierarchy[];
   readonly #endpoints: Endpoints;
   readonly #idle: IdleExit;
-  readonly #warmUp: CgroupWarmUp;
+  #warmUp: CgroupWarmUp | undefined;
 
   private constructor(options: DaemonOptions, registry: ContainerRegistry, hierarchies: readonly CgroupHierarchy[]) {
     const { paths, lingerMs, logger } = options;
     this.#options = options;
     this.#hierarchies = hierarchies;
-    this.#warmUp = new CgroupWarmUp(paths.lock, hierarchies);
     this.#registry = registry;
     this.#endpoints = new Endpoints(paths, {
       handlers: taskHandlers(new TaskService(registry)),
@@ -74,6 +73,7 @@ export class Daemon {
 
   async #serve(): Promise<void> {
     const { paths } = this.#options;
+    this.#warmUp = await CgroupWarmUp.start(paths.lock, this.#hierarchies);
     await Promise.all(this.#registry.namespaces.map((namespace) => this.#endpoints.listen(namespace)));
     // A launcher that was killed in the middle leaves the socket under its first name.
     await rename(paths.socketNew, paths.socket).catch(() => undefined);
@@ -90,7 +90,7 @@ export class Daemon {
     const { logger, ownCgroups } = this.#options;
     await this.#endpoints.close(CLOSE_TIMEOUT_MS);
     this.#registry.close();
-    this.#warmUp.close();
+    this.#warmUp?.close();
     if (this.#registry.size === 0) await leaveOwnCgroups(ownCgroups, this.#hierarchies);
     logger.info({ why, containers: this.#registry.size }, 'the shim daemon ends');
     logger.flush(() => process.exit(0));

@@ -1,4 +1,5 @@
 import { invalidArgument } from '../../common/errors.ts';
+import { CreateOptions } from '../../proto/gen/containerd/linux/runc/options.ts';
 import { Options } from '../../proto/gen/containerd/runc/v1/options.ts';
 import type { Any } from '../../proto/gen/google/protobuf/any.ts';
 import { Options as RuntimeOptions } from '../../proto/gen/runtimeoptions/v1/options.ts';
@@ -15,6 +16,12 @@ export function checkTaskOptions(options: Any | undefined): void {
       refuseSet(
         type,
         decode(type, () => Options.decode(options.value)),
+      );
+      return;
+    case 'containerd.linux.runc.CreateOptions': // what ctr --no-pivot sends
+      refuseSet(
+        type,
+        decode(type, () => CreateOptions.decode(options.value)),
       );
       return;
     case 'runtimeoptions.v1.Options':

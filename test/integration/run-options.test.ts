@@ -147,11 +147,11 @@ const CASES: readonly Case[] = [
     script: 'env | sort',
     says: /PATH=/,
   },
-  { title: '--no-pivot', flags: () => ['--no-pivot'], script: 'echo fine', says: /^fine$/m },
   {
     title: '--cgroup',
     flags: (dir) => ['--cgroup', `/${path.basename(dir)}/elsewhere`],
-    script: 'grep -c elsewhere /proc/self/cgroup',
+    // On a hybrid host runc joins v2 too, where there are no controllers: docs/differences.md.
+    script: 'grep -v ^0: /proc/self/cgroup | grep -c elsewhere',
     says: /^[1-9]/,
   },
 ];

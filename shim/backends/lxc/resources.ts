@@ -16,7 +16,7 @@ export interface CgroupSetting {
  * What every container may do with devices, whatever the spec says, as in runc (libcontainer/specconv, AllowedDevices):
  * make device nodes, and use the harmless ones.
  */
-const DEFAULT_DEVICES: readonly DeviceRule[] = [
+export const DEFAULT_DEVICE_RULES: readonly DeviceRule[] = [
   { allow: true, type: 'c', access: 'm' },
   { allow: true, type: 'b', access: 'm' },
   ...(
@@ -35,14 +35,13 @@ const DEFAULT_DEVICES: readonly DeviceRule[] = [
 ];
 
 /**
- * Translates linux.resources for the host's hierarchies. In a hybrid layout each controller is where the host has it.
+ * Translates linux.resources, but for the devices, for the host's hierarchies. In a hybrid layout each controller is where the host has it.
  * Sources: kernel documentation of cgroup v1 and v2; the conversions between them are runc's and crun's.
  * @throws StatusError InvalidArgument for a limit that the host has no file for.
  */
 export function translateResources(resources: Resources, hierarchies: readonly CgroupHierarchy[]): CgroupSetting[] {
   const host = new HostCgroups(hierarchies);
   return [
-    ...deviceSettings(resources.devices, host),
     ...memorySettings(resources.memory, host),
     ...cpuSettings(resources.cpu, host),
     ...pidsSettings(resources, host),
@@ -57,14 +56,12 @@ export function translateResources(resources: Resources, hierarchies: readonly C
 /** Which controllers the host has, and in which version of cgroups. */
 class HostCgroups {
   readonly #versions = new Map<string, 1 | 2>();
-  readonly hasUnified: boolean;
 
   constructor(hierarchies: readonly CgroupHierarchy[]) {
     // v1 last: a controller is in one hierarchy only, except that both may list it while it moves.
     for (const { version, controllers } of [...hierarchies].reverse()) {
       for (const controller of controllers) this.#versions.set(controller, version);
     }
-    this.hasUnified = hierarchies.some(({ version }) => version === 2);
   }
 
   version(controller: string, field: string): 1 | 2 {
@@ -93,18 +90,6 @@ class HostCgroups {
   }
 }
 
-function deviceSettings(rules: readonly DeviceRule[], host: HostCgroups): CgroupSetting[] {
-  // In v2 devices are no controller but a BPF program, which liblxc makes of the same two keys.
-  const version = host.hasUnified && !hasV1(host, 'devices') ? 2 : 1;
-  return [...rules, ...DEFAULT_DEVICES].map((rule, index) => ({
-    field: index < rules.length ? `devices[${index}]` : 'devices',
-    version,
-    controller: 'devices',
-    file: rule.allow ? 'devices.allow' : 'devices.deny',
-    value: formatDeviceRule(rule),
-  }));
-}
-
 function hasV1(host: HostCgroups, controller: string): boolean {
   try {
     return host.version(controller, controller) === 1;
@@ -113,7 +98,8 @@ function hasV1(host: HostCgroups, controller: string): boolean {
   }
 }
 
-function formatDeviceRule({ type, major, minor, access }: DeviceRule): string {
+/** As devices.allow and devices.deny take it. */
+export function formatDeviceRule({ type, major, minor, access }: DeviceRule): string {
   // The kernel has no other form for "all devices": it takes no numbers and no access then.
   if (type === 'a' && major === undefined && minor === undefined && access.split('').sort().join('') === 'mrw')
     return 'a';

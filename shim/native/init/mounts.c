@@ -56,11 +56,11 @@ int op_attach(void *context, char **arguments)
 		return -1;
 	if (plan_u64(arguments[2], &attr.attr_set) < 0 || plan_u64(arguments[3], &attr.attr_clr) < 0)
 		return -1;
-	if (SETUP_TREES + (size_t)index >= setup->fd_count) {
+	if (SETUP_TREES + setup->join_count + index >= setup->fd_count) {
 		errno = EPROTO;
 		return -1;
 	}
-	tree = setup->fds[SETUP_TREES + index];
+	tree = setup->fds[SETUP_TREES + setup->join_count + index];
 	if (fstat(tree, &st) < 0)
 		return -1;
 	if ((S_ISDIR(st.st_mode) ? make_directories(target, 0755) : make_file(target)) < 0)

@@ -1,5 +1,6 @@
 /* The table of the plan's operations, and those that only note something for take_credentials and execve. */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,34 @@ static int op_field(void *context, char **arguments)
 	struct setup *setup = context;
 
 	setup->field = arguments[0];
+	return 0;
+}
+
+/* join COUNT: enters the cgroups whose `tasks` files were passed; "0" is whoever writes (cgroup-setup.c says why) */
+static int op_join(void *context, char **arguments)
+{
+	struct setup *setup = context;
+	uint32_t count;
+
+	if (plan_u32(arguments[0], &count) < 0)
+		return -1;
+	if (SETUP_TREES + (size_t)count > setup->fd_count) {
+		errno = EPROTO;
+		return -1;
+	}
+	setup->join_count = count;
+	for (uint32_t i = 0; i < count; i++)
+		if (write(setup->fds[SETUP_TREES + i], "0", 1) != 1)
+			return setup_fail(setup, "cannot join a cgroup: %s", strerror(errno));
+	return 0;
+}
+
+/* cgroup-namespace: what the container sees as the root of its cgroups is the one that it has joined */
+static int op_cgroup_namespace(void *context, char **arguments)
+{
+	(void)arguments;
+	if (unshare(CLONE_NEWCGROUP) < 0)
+		return setup_fail(context, "cannot make a cgroup namespace: %s", strerror(errno));
 	return 0;
 }
 
@@ -147,6 +176,8 @@ static int op_domainname(void *context, char **arguments)
 
 static const struct plan_operation operations[] = {
 	{"field", 1, op_field},
+	{"join", 1, op_join},
+	{"cgroup-namespace", 0, op_cgroup_namespace},
 	{"attach", 7, op_attach},
 	{"mount", 5, op_mount},
 	{"setattr", 5, op_setattr},

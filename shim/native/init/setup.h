@@ -27,6 +27,8 @@ struct rlimit_request {
 struct setup {
 	int fds[SETUP_MAX_FDS];
 	size_t fd_count;
+	/* How many of them, after the streams, are files by which cgroups are joined; mount sources follow. */
+	size_t join_count;
 
 	/* The JSON path in config.json that the current operation comes from, for errors. */
 	const char *field;

@@ -1,7 +1,8 @@
 /*
  * The lxc driver: runs one container in the foreground through liblxc and so is LXC's monitor for it (lxc-info and
- * lxc-attach find it by its command socket). Its orders are three words: LXC's path, the container's name, and the
- * configuration file. It reports when the container has ended and liblxc has removed its cgroup.
+ * lxc-attach find it by its command socket). Its orders are: LXC's path, the container's name, the configuration file,
+ * the container's root file system, and the directory on which liblxc mounts that. It reports when the container has
+ * ended and liblxc has removed its cgroup.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +13,13 @@
 
 #include "../common/driver.h"
 #include "../common/gate.h"
+#include "mount-namespace.h"
 
 struct orders {
 	char data[DRIVER_MAX_ORDERS + 1];
 	const char *lxcpath, *name, *config;
+	/* What liblxc will use of the host's files: the root file system, its own mount point, its files. */
+	const char *keep[4];
 };
 
 static int fail(const char *what)
@@ -46,7 +50,10 @@ static int receive_orders(struct orders *orders)
 	orders->lxcpath = orders->data;
 	orders->name = next_word(orders->lxcpath, orders->data + size);
 	orders->config = next_word(orders->name, orders->data + size);
-	return orders->config ? 1 : -1;
+	orders->keep[0] = next_word(orders->config, orders->data + size);
+	orders->keep[1] = next_word(orders->keep[0], orders->data + size);
+	orders->keep[2] = orders->lxcpath;
+	return orders->keep[1] ? 1 : -1;
 }
 
 static int run(const struct orders *orders)
@@ -56,6 +63,8 @@ static int run(const struct orders *orders)
 	struct lxc_container *container;
 
 	_Static_assert(GATE_INIT_FD == 4, "the path above names it");
+	if (hide_cgroups(orders->keep) < 0)
+		return fail("cannot make a mount namespace");
 	container = lxc_container_new(orders->name, orders->lxcpath);
 	if (!container)
 		return fail("lxc_container_new");

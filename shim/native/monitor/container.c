@@ -81,7 +81,30 @@ static int send_streams(struct monitor *monitor)
 	return failed;
 }
 
-/* Opens the sources only now: the container's cgroups, which may be among them, exist since the driver made them. */
+/* The files by which the init joins its cgroups of v1; those of v2 it is moved into. */
+static int send_cgroups(struct monitor *monitor)
+{
+	for (size_t i = 0; i < monitor->cgroup_count; i++) {
+		const struct cgroup *cgroup = &monitor->cgroups[i];
+		int fd, failed;
+
+		if (cgroup->kind == CGROUP_V2) {
+			if (join_unified(cgroup, monitor->init_pid) < 0)
+				return monitor_fail(monitor, "cannot join the cgroup %s: %s", cgroup->path, strerror(errno));
+			continue;
+		}
+		fd = open_join_file(cgroup);
+		if (fd < 0)
+			return monitor_fail(monitor, "cannot open the cgroup %s: %s", cgroup->path, strerror(errno));
+		failed = send_batch(monitor, &fd, 1);
+		close(fd);
+		if (failed)
+			return -1;
+	}
+	return 0;
+}
+
+/* Opens the sources only now: the container's cgroups may be among them. */
 static int send_trees(struct monitor *monitor)
 {
 	for (size_t i = 0; i < monitor->tree_count; i++) {
@@ -109,7 +132,7 @@ static int set_up_init(struct monitor *monitor, pid_t pid)
 	monitor->init_start_time = start_time_of(pid);
 	if (monitor->init_pidfd < 0)
 		return monitor_fail(monitor, "cannot open the init's pidfd: %s", strerror(errno));
-	if (send_streams(monitor) < 0 || send_trees(monitor) < 0)
+	if (send_streams(monitor) < 0 || send_cgroups(monitor) < 0 || send_trees(monitor) < 0)
 		return -1;
 	if (gate_send(monitor->gate, GATE_SETUP, NULL, 0, NULL, 0) < 0)
 		return monitor_fail(monitor, "cannot reach the init: %s", strerror(errno));

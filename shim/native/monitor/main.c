@@ -103,7 +103,10 @@ static int start(struct monitor *monitor, const char *directory)
 		return -1;
 	if (open_streams(monitor) < 0 || mount_rootfs(monitor) < 0)
 		return -1;
-	return order_driver(monitor);
+	/* The driver starts while the cgroups are made; its init waits for us before it needs them. */
+	if (order_driver(monitor) < 0 || make_cgroups(monitor) < 0 || apply_cgroup_settings(monitor) < 0)
+		return -1;
+	return attach_device_filter(monitor);
 }
 
 /* The descriptors of the main loop, in a fixed order. */

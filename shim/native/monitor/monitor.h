@@ -16,7 +16,8 @@
 
 #define MONITOR_MAX_MOUNTS 64
 #define MONITOR_MAX_TREES 1000
-#define MONITOR_MAX_CGROUPS 64
+#define MONITOR_MAX_CGROUPS 32
+#define MONITOR_MAX_SETTINGS 1024
 #define MONITOR_MAX_CONNECTIONS 4
 
 /* Exit status of a process that a signal ended, as containerd counts it. */
@@ -29,6 +30,18 @@ struct rootfs_mount {
 	const char *source, *target, *type, *data;
 	uint64_t flags;
 	bool mounted;
+};
+
+enum cgroup_kind { CGROUP_V1, CGROUP_V1_CPUSET, CGROUP_V2 };
+
+/* The container's own cgroup in one hierarchy: the directory base + path. */
+struct cgroup {
+	enum cgroup_kind kind;
+	const char *base, *path;
+};
+
+struct cgroup_setting {
+	const char *field, *file, *value;
 };
 
 struct tree_source {
@@ -60,8 +73,11 @@ struct monitor {
 	size_t mount_count;
 	struct tree_source trees[MONITOR_MAX_TREES];
 	size_t tree_count;
-	const char *cgroups[MONITOR_MAX_CGROUPS];
+	struct cgroup cgroups[MONITOR_MAX_CGROUPS];
 	size_t cgroup_count;
+	struct cgroup_setting settings[MONITOR_MAX_SETTINGS];
+	size_t setting_count;
+	const char *device_filter, *device_cgroup; /* NULL: none */
 	const char *orders[DRIVER_MAX_WORDS];
 	size_t order_count;
 
@@ -99,7 +115,17 @@ void close_stdin(struct monitor *monitor);
 /* After the end: lets go of every stream whose output has a reader. True while unread output is still kept. */
 bool settle_streams(struct monitor *monitor);
 
-/* cgroups.c: kills what is left in the container's cgroups and removes them. */
+/* cgroup-setup.c */
+int make_cgroups(struct monitor *monitor);
+int apply_cgroup_settings(struct monitor *monitor);
+/* v1: the file to which the init writes "0" to join. */
+int open_join_file(const struct cgroup *cgroup);
+int join_unified(const struct cgroup *cgroup, pid_t pid);
+
+/* device-filter.c */
+int attach_device_filter(struct monitor *monitor);
+
+/* cgroup-removal.c: kills what is left in the container's cgroups and removes them. */
 void remove_cgroups(struct monitor *monitor);
 
 /* driver.c: started before there is a container, ordered when there is one */

@@ -71,14 +71,52 @@ static int op_tree(void *context, char **arguments)
 	return 0;
 }
 
-/* cgroup DIRECTORY: absolute; it is the container's alone, and removed at its end */
+static int parse_kind(const char *word, enum cgroup_kind *kind)
+{
+	static const char *const names[] = {"v1", "v1-cpuset", "v2"};
+
+	for (int i = 0; i < 3; i++) {
+		if (strcmp(word, names[i]) == 0) {
+			*kind = (enum cgroup_kind)i;
+			return 0;
+		}
+	}
+	errno = EPROTO;
+	return -1;
+}
+
+/* cgroup KIND BASE PATH: base is a directory that is there, path begins with a slash; it is the container's alone */
 static int op_cgroup(void *context, char **arguments)
 {
 	struct monitor *monitor = context;
+	struct cgroup *cgroup;
 
 	if (monitor->cgroup_count == MONITOR_MAX_CGROUPS)
 		return too_many();
-	monitor->cgroups[monitor->cgroup_count++] = arguments[0];
+	cgroup = &monitor->cgroups[monitor->cgroup_count++];
+	cgroup->base = arguments[1];
+	cgroup->path = arguments[2];
+	return parse_kind(arguments[0], &cgroup->kind);
+}
+
+/* cgroup-set FILE VALUE */
+static int op_cgroup_set(void *context, char **arguments)
+{
+	struct monitor *monitor = context;
+
+	if (monitor->setting_count == MONITOR_MAX_SETTINGS)
+		return too_many();
+	monitor->settings[monitor->setting_count++] = (struct cgroup_setting){monitor->field, arguments[0], arguments[1]};
+	return 0;
+}
+
+/* device-filter CGROUP PROGRAM: a cgroup v2 directory and BPF instructions in hexadecimal */
+static int op_device_filter(void *context, char **arguments)
+{
+	struct monitor *monitor = context;
+
+	monitor->device_cgroup = arguments[0];
+	monitor->device_filter = arguments[1];
 	return 0;
 }
 
@@ -94,8 +132,15 @@ static int op_order(void *context, char **arguments)
 }
 
 static const struct plan_operation operations[] = {
-	{"field", 1, op_field}, {"stdio", 2, op_stdio},   {"log-file", 2, op_log_file}, {"mount", 6, op_mount},
-	{"tree", 2, op_tree},   {"cgroup", 1, op_cgroup}, {"order", 1, op_order},
+	{"field", 1, op_field},
+	{"stdio", 2, op_stdio},
+	{"log-file", 2, op_log_file},
+	{"mount", 6, op_mount},
+	{"tree", 2, op_tree},
+	{"cgroup", 3, op_cgroup},
+	{"cgroup-set", 2, op_cgroup_set},
+	{"device-filter", 2, op_device_filter},
+	{"order", 1, op_order},
 };
 
 int monitor_read_plan(struct monitor *monitor)

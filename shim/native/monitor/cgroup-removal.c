@@ -90,12 +90,24 @@ static bool remove_tree(int parent, const char *name, int depth)
 	return unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
 }
 
+static bool remove_cgroup(const struct cgroup *cgroup)
+{
+	int base = open(cgroup->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool removed;
+
+	if (base < 0)
+		return errno == ENOENT;
+	removed = remove_tree(base, cgroup->path + 1, 0);
+	close(base);
+	return removed;
+}
+
 static bool remove_all(const struct monitor *monitor)
 {
 	bool all = true;
 
 	for (size_t i = 0; i < monitor->cgroup_count; i++)
-		all = remove_tree(AT_FDCWD, monitor->cgroups[i], 0) && all;
+		all = remove_cgroup(&monitor->cgroups[i]) && all;
 	return all;
 }
 
@@ -108,7 +120,5 @@ void remove_cgroups(struct monitor *monitor)
 			return;
 		nanosleep(&pause, NULL);
 	}
-	for (size_t i = 0; i < monitor->cgroup_count; i++)
-		if (access(monitor->cgroups[i], F_OK) == 0)
-			warn(monitor, "cannot remove the cgroup %s: its processes do not die", monitor->cgroups[i]);
+	warn(monitor, "cannot remove the cgroup %s: its processes do not die", monitor->cgroups[0].path);
 }
