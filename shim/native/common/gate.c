@@ -77,8 +77,8 @@ int gate_receive(int fd, void *data, size_t *size, int *fds, size_t *count, pid_
 	} while (received < 0 && errno == EINTR);
 	if (count)
 		*count = 0;
-	if (received <= 0)
-		return (int)received;
+	if (received < 0)
+		return -1;
 	for (struct cmsghdr *h = CMSG_FIRSTHDR(&message); h; h = CMSG_NXTHDR(&message, h)) {
 		if (h->cmsg_level != SOL_SOCKET)
 			continue;
@@ -91,13 +91,16 @@ int gate_receive(int fd, void *data, size_t *size, int *fds, size_t *count, pid_
 			*pid = credentials.pid;
 		}
 	}
+	/* Of a message that is not handed on whole, nothing is. Type 0 would be taken for the end. */
+	if (received == 0 || byte == 0 || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+		while (taken > 0)
+			close(fds[--taken]);
+		errno = EMSGSIZE;
+		return received == 0 ? 0 : -1;
+	}
 	if (count)
 		*count = taken;
 	if (size)
 		*size = (size_t)received - 1;
-	if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
-		errno = EMSGSIZE;
-		return -1;
-	}
 	return (unsigned char)byte;
 }

@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -99,24 +100,34 @@ int plan_run(struct plan *plan, const struct plan_operation *operations, size_t 
 	return 0;
 }
 
-static int parse_unsigned(const char *word, int base, uint64_t max, uint64_t *value)
+static int digit_of(char character)
 {
-	char *end;
-	unsigned long long parsed;
+	if (character >= '0' && character <= '9')
+		return character - '0';
+	return character >= 'a' && character <= 'f' ? character - 'a' + 10 : 16;
+}
 
-	/* strtoull accepts signs and spaces, which no plan contains. */
-	if (!((word[0] >= '0' && word[0] <= '9') || (base == 16 && word[0] >= 'a' && word[0] <= 'f'))) {
-		errno = EINVAL;
+/* Not strtoull: it accepts spaces, signs and prefixes, which no plan contains. */
+static int parse_unsigned(const char *word, unsigned int base, uint64_t max, uint64_t *value)
+{
+	uint64_t parsed = 0;
+	bool fits = true;
+
+	for (const char *next = word; *next || next == word; next++) {
+		unsigned int digit = (unsigned int)digit_of(*next);
+
+		if (digit >= base) {
+			errno = EINVAL;
+			return -1;
+		}
+		fits = fits && parsed <= (max - digit) / base;
+		if (fits)
+			parsed = parsed * base + digit;
+	}
+	if (!fits) {
+		errno = ERANGE;
 		return -1;
 	}
-	errno = 0;
-	parsed = strtoull(word, &end, base);
-	if (*end != '\0')
-		errno = EINVAL;
-	else if (!errno && parsed > max)
-		errno = ERANGE;
-	if (errno)
-		return -1;
 	*value = parsed;
 	return 0;
 }

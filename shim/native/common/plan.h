@@ -37,7 +37,7 @@ char *plan_next(struct plan *plan);
  */
 int plan_run(struct plan *plan, const struct plan_operation *operations, size_t count, void *context);
 
-/* Strict decimal numbers: the whole word, in range, or -1 with errno ERANGE or EINVAL. */
+/* Strict numbers, decimal or (hex64) lower-case hexadecimal: the whole word, in range, or -1 with ERANGE or EINVAL. */
 int plan_u64(const char *word, uint64_t *value);
 int plan_u32(const char *word, uint32_t *value);
 int plan_hex64(const char *word, uint64_t *value);
