@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 # Alternatives are written a|b: the first that this Debian has (13 renamed some).
-PACKAGES='busybox-static containerd crun gcc iproute2 libc6-dev libcap-dev libseccomp-dev lxc lxc-dev|liblxc-dev make
+PACKAGES='busybox-static clang-format containerd crun gcc iproute2 libc6-dev libcap-dev libseccomp-dev lxc lxc-dev|liblxc-dev make
 	musl-tools pkgconf|pkg-config procps runc util-linux'
 NODE_MINIMUM='20.19.0'
 

@@ -1,0 +1,81 @@
+/**
+ * `npm test`: every check and every test, one step after the other, all of them even if one fails. Prints
+ * `N passed, N failed` last and exits with 0 only if nothing failed and every step ran to its end.
+ */
+import { createInterface } from 'node:readline';
+import path from 'node:path';
+import { execa } from 'execa';
+
+interface Step {
+  readonly name: string;
+  readonly command: readonly [program: string, ...args: string[]];
+  /** Reads the results off the output; a step without is one check. */
+  readonly count?: (lines: readonly string[]) => Counts;
+}
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+const root = path.resolve(import.meta.dirname, '../..');
+const STEP_TIMEOUT_MS = 30 * 60_000;
+
+const steps: readonly Step[] = [
+  { name: 'lint', command: ['npm', 'run', '-s', 'lint'] },
+  { name: 'types', command: ['npm', 'run', '-s', 'typecheck'] },
+  { name: 'native tests', command: ['npm', 'run', '-s', 'test:native'], count: countTap },
+  { name: 'unit tests', command: ['npm', 'run', '-s', 'test:unit'], count: countAva },
+  { name: 'integration tests', command: ['npm', 'run', '-s', 'test:integration'], count: countAva },
+  { name: 'demo', command: ['npm', 'run', '-s', 'demo'] },
+];
+
+/** ava's last lines: `12 tests passed`, `1 test failed`, `1 unhandled rejection`, … */
+function countAva(lines: readonly string[]): Counts {
+  const sum = (pattern: RegExp) =>
+    lines.reduce((total, line) => total + Number(pattern.exec(line.trim())?.[1] ?? 0), 0);
+  const trouble = sum(/^(\d+) (?:uncaught exceptions?|unhandled rejections?|tests? remained pending)/);
+  // What did not run must not look like success: this project skips nothing.
+  const skipped = sum(/^(\d+) tests? (?:skipped|todo)$/);
+  return {
+    passed: sum(/^(\d+) tests? passed$/),
+    failed: sum(/^(\d+) (?:tests?|hooks?) failed$/) + trouble + skipped,
+  };
+}
+
+/** TAP of the native tests: shim/native/testing/check.h. */
+function countTap(lines: readonly string[]): Counts {
+  return {
+    passed: lines.filter((line) => /^ok \d+/.test(line)).length,
+    failed: lines.filter((line) => /^not ok \d+/.test(line)).length,
+  };
+}
+
+/** Runs a step with its output passed through. A step that fails without a failed test counts as one failure. */
+async function run({ name, command: [program, ...args], count }: Step): Promise<Counts> {
+  console.log(`\n── ${name}: ${[program, ...args].join(' ')}`);
+  const started = performance.now();
+  const lines: string[] = [];
+  const child = execa(program, args, { cwd: root, all: true, stdin: 'ignore', reject: false, timeout: STEP_TIMEOUT_MS });
+  for await (const line of createInterface({ input: child.all })) {
+    lines.push(line);
+    console.log(line);
+  }
+  const { exitCode } = await child;
+  const counted = count?.(lines) ?? { passed: exitCode === 0 ? 1 : 0, failed: 0 };
+  const nothingRan = counted.passed + counted.failed === 0;
+  const unexplained = (exitCode !== 0 && counted.failed === 0) || nothingRan ? 1 : 0;
+  const result = { passed: counted.passed, failed: counted.failed + unexplained };
+  const seconds = Math.round((performance.now() - started) / 1000);
+  console.log(`── ${name}: ${result.passed} passed, ${result.failed} failed, ${seconds} s`);
+  return result;
+}
+
+const total = { passed: 0, failed: 0 };
+for (const step of steps) {
+  const { passed, failed } = await run(step);
+  total.passed += passed;
+  total.failed += failed;
+}
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed === 0 ? 0 : 1;
