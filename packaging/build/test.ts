@@ -56,7 +56,13 @@ async function run({ name, command: [program, ...args], count }: Step): Promise<
   console.log(`\n── ${name}: ${[program, ...args].join(' ')}`);
   const started = performance.now();
   const lines: string[] = [];
-  const child = execa(program, args, { cwd: root, all: true, stdin: 'ignore', reject: false, timeout: STEP_TIMEOUT_MS });
+  const child = execa(program, args, {
+    cwd: root,
+    all: true,
+    stdin: 'ignore',
+    reject: false,
+    timeout: STEP_TIMEOUT_MS,
+  });
   for await (const line of createInterface({ input: child.all })) {
     lines.push(line);
     console.log(line);
