@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 
-/** A new spare is made when no container has been created for this long, so that it takes no time from one. */
-const REFILL_DELAY_MS = 15;
+/**
+ * When a new spare is made, so that it takes no time from a container: some time after one was created, by when it
+ * has probably been started; or soon after one was deleted.
+ */
+const REFILL_AFTER_CREATE_MS = 100;
+const REFILL_AFTER_DELETE_MS = 5;
 
 export interface MonitorPrograms {
   readonly monitor: string;
@@ -26,7 +30,7 @@ export class SpareMonitors {
 
   /** @returns the connection to a monitor that waits for its container. @throws if none can be started. */
   async take(): Promise<Duplex> {
-    this.#scheduleRefill();
+    this.#refillIn(REFILL_AFTER_CREATE_MS);
     const spare = this.#spare;
     this.#spare = undefined;
     return spare?.writable === true ? spare : this.#start();
@@ -40,12 +44,16 @@ export class SpareMonitors {
     this.#spare = undefined;
   }
 
-  /** Makes a spare, some time after the last container was created. */
-  #scheduleRefill(): void {
+  /** A container is gone: a good moment. */
+  refill(): void {
+    this.#refillIn(REFILL_AFTER_DELETE_MS);
+  }
+
+  #refillIn(milliseconds: number): void {
     clearTimeout(this.#refill);
     this.#refill = setTimeout(() => {
       void this.prepare();
-    }, REFILL_DELAY_MS);
+    }, milliseconds);
     this.#refill.unref();
   }
 

@@ -159,6 +159,7 @@ export class ContainerRegistry {
   }
 
   async #forget(container: Container): Promise<void> {
+    this.#monitors.refill();
     const { record } = container;
     if (this.find(record.namespace, record.id) === container) {
       this.#containers.delete(keyOf(record.namespace, record.id));

@@ -177,6 +177,9 @@ static int run(struct monitor *monitor, const char *driver, const char *init)
 	while (settle_streams(monitor))
 		wait_for_event(monitor, KEPT_OUTPUT_POLL_MS);
 	unlink("monitor.sock");
+	/* Nobody reads them any more. */
+	unlink("monitor.plan");
+	unlink("init.plan");
 	return 0;
 }
 
