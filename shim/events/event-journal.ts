@@ -37,13 +37,16 @@ export class EventJournal {
     await rename(this.#file(entry, PENDING), this.#file(entry, SENT));
   }
 
-  /** What is owed, in order, and the names (`create`, `start`, …) of all events that were ever added. */
+  /**
+   * What is owed, in order, and the names (`create`, `start`, …) of all events that were ever added. A file that cannot
+   * be read as an event counts as sent: nothing of it can be.
+   */
   async read(): Promise<{ pending: JournalEntry[]; names: ReadonlySet<string>; last: number }> {
     const files = (await listIfExists(this.#directory)).filter((name) => /^\d+-.*\.(pending|sent)$/.test(name)).sort();
     const pending = files.filter((name) => name.endsWith(PENDING));
     const contents = await Promise.all(pending.map((name) => readFile(path.join(this.#directory, name), 'utf8')));
     return {
-      pending: contents.map(decode),
+      pending: contents.flatMap(decode),
       names: new Set(files.map((name) => name.replace(/^\d+-/, '').replace(/\.[a-z]+$/, ''))),
       last: Math.max(0, ...files.map((name) => Number.parseInt(name, 10))),
     };
@@ -77,16 +80,24 @@ function encode({ number, target, event }: JournalEntry): string {
   });
 }
 
-function decode(text: string): JournalEntry {
-  const { number, target, topic, typeUrl, value, seconds, nanos } = JSON.parse(text) as {
-    number: number;
-    target: EventTarget;
-    topic: string;
-    typeUrl: string;
-    value: string;
-    seconds: string;
-    nanos: number;
-  };
-  const timestamp = { seconds: BigInt(seconds), nanos };
-  return { number, target, event: { topic, typeUrl, value: Buffer.from(value, 'base64'), timestamp } };
+interface EncodedEntry {
+  number: number;
+  target: EventTarget;
+  topic: string;
+  typeUrl: string;
+  value: string;
+  seconds: string;
+  nanos: number;
+}
+
+/** None for a file that no journal wrote: writes are atomic, but disks are not eternal. */
+function decode(text: string): JournalEntry[] {
+  try {
+    const { number, target, topic, typeUrl, value, seconds, nanos } = JSON.parse(text) as EncodedEntry;
+    const timestamp = { seconds: BigInt(seconds), nanos };
+    return [{ number, target, event: { topic, typeUrl, value: Buffer.from(value, 'base64'), timestamp } }];
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) return [];
+    throw error;
+  }
 }

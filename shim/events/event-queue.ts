@@ -62,6 +62,8 @@ export class EventQueue {
   /** An event that does not fit on a full disk is still sent, by this daemon at least. */
   async #write(entry: JournalEntry): Promise<void> {
     const { namespace, id, journal, logger } = this.#options;
+    // The journal is gone: a new one would be sent by the next daemon.
+    if (this.#discarded) return;
     await journal.add(entry).catch((error: unknown) => {
       logger.warn({ namespace, id, topic: entry.event.topic, err: error }, 'an event could not be written to disk');
     });
@@ -77,21 +79,34 @@ export class EventQueue {
   async discard(): Promise<void> {
     this.#discarded = true;
     this.#entries.length = 0;
-    await this.#writes.run(() => this.#options.journal.remove());
-    this.#finished();
+    await this.#writes.run(() => this.#removeJournal());
+    // Nothing of this one is sent, but whoever comes after it must still wait for those before it.
+    void this.#before().then(this.#finished);
+  }
+
+  async #before(): Promise<void> {
+    await this.#options.after;
+  }
+
+  /** A journal that stays is sent again by the next daemon; nobody should wait for that. */
+  async #removeJournal(): Promise<void> {
+    const { namespace, id, journal, logger } = this.#options;
+    await journal.remove().catch((error: unknown) => {
+      logger.warn({ namespace, id, err: error }, 'a journal of events could not be removed');
+    });
   }
 
   async #send(): Promise<void> {
     if (this.#sending) return;
     this.#sending = true;
-    await this.#options.after;
+    await this.#before();
     for (let entry = this.#entries[0]; entry !== undefined; entry = this.#entries[0]) {
       await this.#sendOne(entry);
       if (this.#entries[0] === entry) this.#entries.shift();
     }
     this.#sending = false;
     if (this.#finishing && !this.#discarded) {
-      await this.#writes.run(() => this.#options.journal.remove());
+      await this.#writes.run(() => this.#removeJournal());
       this.#finished();
     }
   }

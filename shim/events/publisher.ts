@@ -1,5 +1,5 @@
 import { exec } from '../../common/exec.ts';
-import { Code, StatusError } from '../../common/errors.ts';
+import { Code, invalidArgument, StatusError } from '../../common/errors.ts';
 import { EventsDefinition } from '../../proto/gen/containerd/services/events/ttrpc/v1/events.ts';
 import { Any } from '../../proto/gen/google/protobuf/any.ts';
 import { Client } from '../ttrpc/client.ts';
@@ -15,10 +15,11 @@ export interface Publisher {
   close(): void;
 }
 
+/** @throws StatusError a refusal (isRefusal), if there is no containerd to send to. */
 export function createPublisher(target: EventTarget): Publisher {
   if (target.ttrpc !== '') return new TtrpcPublisher(target.ttrpc.replace(/^unix:\/\//, ''));
   if (target.grpc !== '' && target.binary !== '') return new CommandPublisher(target);
-  throw new Error('containerd gave neither TTRPC_ADDRESS nor -publish-binary: its events have nowhere to go');
+  throw invalidArgument('containerd gave neither TTRPC_ADDRESS nor -publish-binary: its events have nowhere to go');
 }
 
 /** Over containerd's event service on TTRPC_ADDRESS; one connection, made anew after it broke. */
@@ -32,25 +33,31 @@ class TtrpcPublisher implements Publisher {
 
   async publish(namespace: string, { timestamp, topic, typeUrl, value }: TaskEvent): Promise<void> {
     this.#client ??= Client.connect(this.#path);
+    const connection = this.#client;
     try {
-      const client = await this.#client;
+      const client = await connection;
       const envelope = { timestamp, namespace, topic, event: { typeUrl, value: Buffer.from(value) } };
       await toServiceClient(EventsDefinition, client).forward({ envelope }, { timeoutMs: TIMEOUT_MS });
     } catch (error) {
-      // Whatever it was, the next try begins with a new connection.
-      this.close();
+      // A refusal is an answer. After anything else the next try begins with a new connection.
+      if (!isRefusal(error)) this.#drop(connection);
       throw error;
     }
   }
 
   close(): void {
-    void this.#client?.then(
+    if (this.#client !== undefined) this.#drop(this.#client);
+  }
+
+  /** Another call may have made a new connection since this one failed. */
+  #drop(connection: Promise<Client>): void {
+    if (this.#client === connection) this.#client = undefined;
+    void connection.then(
       (client) => {
         client.close();
       },
       () => undefined,
     );
-    this.#client = undefined;
   }
 }
 

@@ -1,0 +1,301 @@
+import { access, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { invalidArgument, unimplemented } from '../../../common/errors.ts';
+import { EventJournal } from '../../../shim/events/event-journal.ts';
+import { eventually } from '../../support/eventually.ts';
+import { entryOf, NOWHERE, queueIn, Sink, tempDir } from './support.ts';
+
+const topics = (...names: string[]) => names.map((name) => `/tasks/${name}`);
+const exists = (file: string) =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
+
+test('events arrive one after another, in the order in which they were added', async (t) => {
+  const dir = await tempDir(t);
+  const sink = await new Sink(t, dir).listen();
+  let busy = 0;
+  sink.answer = async (topic) => {
+    t.is((busy += 1), 1, 'one at a time');
+    // The first ones take longest: whoever overtakes is seen.
+    await sleep(20 - 5 * Number(topic.slice(-1)));
+    busy -= 1;
+  };
+  const { queue, add } = queueIn(t, path.join(dir, 'j'), sink.target);
+  await Promise.all(['1', '2', '3', '4'].map((name) => add(name)));
+  queue.finish();
+  await queue.finished;
+  t.deepEqual(sink.topics, topics('1', '2', '3', '4'));
+});
+
+test('the order is that of the calls, even if a later event is on disk first', async (t) => {
+  const dir = await tempDir(t);
+  const sink = await new Sink(t, dir).listen();
+  // The first write waits for a directory to be made, the others find it.
+  const { queue, add } = queueIn(t, path.join(dir, 'deep', 'er'), sink.target);
+  void add('a');
+  void add('b');
+  await add('c');
+  queue.finish();
+  await queue.finished;
+  t.deepEqual(sink.topics, topics('a', 'b', 'c'));
+});
+
+test('an event is on disk when its add has resolved, and before it is sent', async (t) => {
+  const dir = await tempDir(t);
+  const sink = await new Sink(t, dir).listen();
+  const file = path.join(dir, 'j', '00000001-create.pending');
+  sink.answer = async () => {
+    t.true(await exists(file));
+  };
+  const { add } = queueIn(t, path.join(dir, 'j'), sink.target);
+  await add('create');
+  await eventually(async () => ((await exists(file.replace('pending', 'sent'))) ? true : undefined));
+  t.deepEqual(sink.topics, topics('create'));
+  t.deepEqual(await readdir(path.join(dir, 'j')), ['00000001-create.sent']);
+});
+
+test('a containerd that is away gets everything once it is back, in order and once', async (t) => {
+  const dir = await tempDir(t);
+  const sink = new Sink(t, dir);
+  const { queue, add, log } = queueIn(t, path.join(dir, 'j'), sink.target);
+  for (const name of ['create', 'start', 'exit']) await add(name);
+  await sleep(120);
+  t.deepEqual(sink.topics, []);
+  t.true(log.some(({ level, msg }) => level === 'warn' && /could not be sent/.test(msg)));
+  await sink.listen();
+  queue.finish();
+  await queue.finished;
+  t.deepEqual(sink.topics, topics('create', 'start', 'exit'));
+});
+
+test('a containerd that is restarted in the middle misses nothing', async (t) => {
+  const dir = await tempDir(t);
+  const sink = await new Sink(t, dir).listen();
+  const { queue, add } = queueIn(t, path.join(dir, 'j'), sink.target);
+  await add('create');
+  await eventually(() => (sink.topics.length === 1 ? true : undefined));
+  // It goes while it has an event in hand, without an answer: nobody knows whether that one counts.
+  sink.answer = () => {
+    sink.close();
+    return new Promise(() => undefined);
+  };
+  await add('start');
+  await add('exit');
+  await sleep(30);
+  sink.answer = () => undefined;
+  await sink.listen();
+  queue.finish();
+  await queue.finished;
+  t.deepEqual(sink.topics, topics('create', 'start', 'exit'));
+});
+
+for (const refusal of [invalidArgument('no such thing'), unimplemented('no such service')]) {
+  test(`an event that is refused (${refusal.code}) is dropped and logged, and the next ones go on`, async (t) => {
+    const dir = await tempDir(t);
+    const sink = await new Sink(t, dir).listen();
+    sink.answer = (topic) => {
+      if (topic === '/tasks/start') throw refusal;
+    };
+    const { queue, add, log } = queueIn(t, path.join(dir, 'j'), sink.target);
+    for (const name of ['create', 'start', 'exit']) await add(name);
+    queue.finish();
+    await queue.finished;
+    t.deepEqual(sink.topics, topics('create', 'exit'));
+    t.is(log.filter(({ level }) => level === 'error').length, 1);
+    t.is(sink.connections, 1, 'a refusal is an answer: the connection is fine');
+  });
+}
+
+test('an error that is no refusal is tried again', async (t) => {
+  const dir = await tempDir(t);
+  const sink = await new Sink(t, dir).listen();
+  let tries = 0;
+  sink.answer = () => {
+    if ((tries += 1) < 3) throw new Error('busy');
+  };
+  const { queue, add } = queueIn(t, path.join(dir, 'j'), sink.target);
+  await add('create');
+  queue.finish();
+  await queue.finished;
+  t.is(tries, 3);
+});
+
+test('events without anywhere to go are dropped, not tried for ever', async (t) => {
+  const dir = await tempDir(t);
+  const { queue, add, log } = queueIn(t, path.join(dir, 'j'), NOWHERE);
+  await add('create');
+  queue.finish();
+  await queue.finished;
+  t.true(log.some(({ level }) => level === 'error'));
+});
+
+test('two containers do not wait for each other', async (t) => {
+  const dir = await tempDir(t);
+  const sink = await new Sink(t, dir).listen();
+  const away = new Sink(t, dir, 'away.sock');
+  const stuck = queueIn(t, path.join(dir, 'stuck'), away.target);
+  const free = queueIn(t, path.join(dir, 'free'), sink.target);
+  await stuck.add('create');
+  await free.add('create');
+  free.queue.finish();
+  await free.queue.finished;
+  t.deepEqual(sink.topics, topics('create'));
+});
+
+test('a finished queue leaves no journal', async (t) => {
+  const dir = await tempDir(t);
+  const sink = await new Sink(t, dir).listen();
+  const { queue, add } = queueIn(t, path.join(dir, 'default', 'hello@1'), sink.target);
+  await add('create');
+  queue.finish();
+  await queue.finished;
+  t.false(await exists(path.join(dir, 'default')));
+});
+
+test('a queue that never had an event finishes', async (t) => {
+  const { queue } = queueIn(t, path.join(await tempDir(t), 'j'), NOWHERE);
+  queue.finish();
+  await t.notThrowsAsync(queue.finished);
+});
+
+// ---- Crashes ----
+
+test('the next daemon sends what the last one owed, and no more', async (t) => {
+  const dir = await tempDir(t);
+  const sink = await new Sink(t, dir).listen();
+  const journal = new EventJournal(path.join(dir, 'j'));
+  // Sent and marked; sent but not marked, or not sent: nobody can tell; half written.
+  const [create, start] = [entryOf(1, 'create', sink.target), entryOf(2, 'start', sink.target)];
+  await journal.add(create);
+  await journal.add(start);
+  await journal.markSent(create);
+  await writeFile(path.join(dir, 'j', '00000003-exit.pending.new'), '{');
+  const next = queueIn(t, path.join(dir, 'j'), sink.target);
+  t.deepEqual([...(await next.queue.recover())].sort(), ['create', 'start']);
+  await next.add('exit');
+  next.queue.finish();
+  await next.queue.finished;
+  t.deepEqual(sink.topics, topics('start', 'exit'));
+  t.false(await exists(path.join(dir, 'j')));
+});
+
+test('numbers go on after a recovery, so that the order on disk stays', async (t) => {
+  const dir = await tempDir(t);
+  const away = new Sink(t, dir);
+  const first = queueIn(t, path.join(dir, 'j'), away.target);
+  for (const name of ['create', 'start']) await first.add(name);
+  const second = queueIn(t, path.join(dir, 'j'), away.target);
+  await second.queue.recover();
+  await second.add('exit');
+  t.deepEqual((await readdir(path.join(dir, 'j'))).sort(), [
+    '00000001-create.pending',
+    '00000002-start.pending',
+    '00000003-exit.pending',
+  ]);
+});
+
+test('an event that was renamed by hand to be sent is not sent again', async (t) => {
+  const dir = await tempDir(t);
+  const sink = await new Sink(t, dir).listen();
+  const journal = new EventJournal(path.join(dir, 'j'));
+  await journal.add(entryOf(1, 'create', sink.target));
+  await rename(path.join(dir, 'j', '00000001-create.pending'), path.join(dir, 'j', '00000001-create.sent'));
+  const { queue } = queueIn(t, path.join(dir, 'j'), sink.target);
+  t.deepEqual([...(await queue.recover())], ['create']);
+  queue.finish();
+  await queue.finished;
+  t.deepEqual(sink.topics, []);
+});
+
+// ---- Lives of the same id ----
+
+test('a container sends after the last event of the one before it that had its id', async (t) => {
+  const dir = await tempDir(t);
+  const sink = new Sink(t, dir);
+  const first = queueIn(t, path.join(dir, '1'), sink.target);
+  const second = queueIn(t, path.join(dir, '2'), sink.target, { after: first.queue.finished });
+  await second.add('create-2');
+  await first.add('delete-1');
+  await sink.listen();
+  await sleep(80);
+  first.queue.finish();
+  second.queue.finish();
+  await second.queue.finished;
+  t.deepEqual(sink.topics, topics('delete-1', 'create-2'));
+});
+
+test('a container in between that was given up does not let the third overtake the first', async (t) => {
+  const dir = await tempDir(t);
+  const sink = new Sink(t, dir);
+  const first = queueIn(t, path.join(dir, '1'), sink.target);
+  await first.add('delete-1');
+  const second = queueIn(t, path.join(dir, '2'), sink.target, { after: first.queue.finished });
+  await second.add('create-2');
+  await second.queue.discard();
+  const third = queueIn(t, path.join(dir, '3'), sink.target, { after: second.queue.finished });
+  await third.add('create-3');
+  await sink.listen();
+  await sleep(80);
+  first.queue.finish();
+  third.queue.finish();
+  await third.queue.finished;
+  t.deepEqual(sink.topics, topics('delete-1', 'create-3'));
+});
+
+// ---- Giving up ----
+
+test('what is discarded is neither sent nor kept', async (t) => {
+  const dir = await tempDir(t);
+  const sink = new Sink(t, dir);
+  const { queue, add } = queueIn(t, path.join(dir, 'default', 'hello@1'), sink.target);
+  await add('create');
+  void add('start');
+  await queue.discard();
+  await queue.finished;
+  t.false(await exists(path.join(dir, 'default')));
+  await add('exit');
+  await sink.listen();
+  await sleep(120);
+  t.deepEqual(sink.topics, []);
+  t.false(await exists(path.join(dir, 'default')), 'an event that comes too late begins no new journal');
+});
+
+// ---- Disks ----
+
+test('an event that cannot be written is sent all the same', async (t) => {
+  const dir = await tempDir(t);
+  const sink = await new Sink(t, dir).listen();
+  await writeFile(path.join(dir, 'file'), '');
+  const { queue, add, log } = queueIn(t, path.join(dir, 'file', 'j'), sink.target);
+  await add('create');
+  await add('start');
+  queue.finish();
+  await queue.finished;
+  t.deepEqual(sink.topics, topics('create', 'start'));
+  t.is(log.filter(({ msg }) => /could not be written/.test(msg)).length, 2);
+});
+
+/** Its directory stays, as on a file system that went read-only. */
+class StuckJournal extends EventJournal {
+  override remove(): Promise<void> {
+    return Promise.reject(new Error('EROFS'));
+  }
+}
+
+for (const end of ['finish', 'discard'] as const) {
+  test(`a journal that cannot be removed keeps nobody waiting after ${end}`, async (t) => {
+    const dir = await tempDir(t);
+    const sink = await new Sink(t, dir).listen();
+    await mkdir(path.join(dir, 'j'));
+    const journal = new StuckJournal(path.join(dir, 'j'));
+    const { queue, add, log } = queueIn(t, path.join(dir, 'j'), sink.target, { journal });
+    await add('create');
+    void queue[end]();
+    await queue.finished;
+    t.true(log.some(({ level, msg }) => level === 'warn' && /journal/.test(msg)));
+  });
+}
