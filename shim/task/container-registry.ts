@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exec } from '../../common/exec.ts';
 import { alreadyExists, invalidArgument, notFound } from '../../common/errors.ts';
@@ -22,7 +22,7 @@ import { writeContainerRecord, type ContainerRecord } from './container-record.t
 import { CONTAINER_NOT_CREATED } from './messages.ts';
 import { planRootfsMounts } from './rootfs-mounts.ts';
 import { planStdio } from './stdio.ts';
-import { checkTaskOptions } from './task-options.ts';
+import { readTaskOptions } from './task-options.ts';
 
 export interface RegistryOptions {
   readonly paths: RunPaths;
@@ -94,7 +94,8 @@ export class ContainerRegistry {
     const stdio = { stdin, stdout, stderr, terminal };
     const plan = new Plan();
     planStdio(stdio, plan);
-    checkTaskOptions(request.options);
+    const { ioUid, ioGid } = readTaskOptions(request.options);
+    if (ioUid !== 0 || ioGid !== 0) plan.add('stdio-owner', ioUid, ioGid);
     if (request.checkpoint !== '') throw invalidArgument('checkpoint: this shim cannot restore one yet');
     if (!path.isAbsolute(bundle))
       throw invalidArgument(`bundle is ${JSON.stringify(bundle)}: expected an absolute path`);
@@ -258,13 +259,21 @@ async function checkRootfs(spec: Spec, mountTarget: string | undefined): Promise
 }
 
 async function makeStateDirectory(directory: string, id: string): Promise<void> {
-  await mkdir(path.dirname(directory), { recursive: true, mode: 0o700 });
+  await makePassableDirectory(path.dirname(directory));
   try {
     await mkdir(directory, { mode: 0o700 });
   } catch (error) {
     if (hasErrorCode(error, 'EEXIST')) throw alreadyExists(`container ${id} exists already`);
     throw error;
   }
+}
+
+/** Others may pass through it (shim/native/launcher/run-dir.c says who), down to a container's own, which is closed. */
+async function makePassableDirectory(directory: string): Promise<void> {
+  const first = await mkdir(directory, { recursive: true });
+  if (first === undefined) return;
+  // The daemon's umask lets nobody pass.
+  await Promise.all([first, directory].map((each) => chmod(each, 0o711)));
 }
 
 async function writePlans(directory: string, { files }: PreparedContainer, plan: Plan): Promise<void> {

@@ -26,6 +26,7 @@ export interface ContainerContext {
 }
 
 const SIGKILL = 9;
+const SIGKILLED_STATUS = 128 + SIGKILL;
 const ESRCH = 3;
 const EINVAL = 22;
 
@@ -96,7 +97,7 @@ export class Container {
   }
 
   async #recoverWithoutMonitor(status: MonitorStatus | undefined, issued: ReadonlySet<string>): Promise<void> {
-    const exit = status?.exit ?? (await this.#context.cleanUp(this.#context.directory));
+    const exit = status?.exit ?? (await this.#cleanUpAfterMonitor());
     this.#gone.resolve();
     if (status !== undefined) this.#receive({ type: 'created', init: status.init }, issued);
     if (status?.started === true) this.#receive({ type: 'running' }, issued);
@@ -249,8 +250,9 @@ export class Container {
   }
 
   async #fail(text: string): Promise<void> {
-    const reason = await explainFailure(text, this.#context.directory);
+    // At once: the monitor's end, which follows, is then a regular one.
     this.#status = 'stopped';
+    const reason = await explainFailure(text, this.#context.directory);
     this.#created.reject(new StatusError(Code.Unknown, createFailed(reason)));
     this.#settleStopped({ status: 255, seconds: BigInt(Math.floor(Date.now() / 1000)), nanoseconds: 0 });
   }
@@ -279,9 +281,18 @@ export class Container {
     this.#told.resolve();
     if (this.#status !== 'stopped') {
       this.#context.logger.error(this.#identity, 'the monitor of a container died; what it left is removed');
-      const exit = await this.#context.cleanUp(this.#context.directory);
-      this.#end(exit, new Set());
+      this.#end(await this.#cleanUpAfterMonitor(), new Set());
     }
     this.#gone.resolve();
+  }
+
+  /** Whatever it meets, the container has ended, and whoever waits for that must hear of it. */
+  async #cleanUpAfterMonitor(): Promise<ExitRecord> {
+    try {
+      return await this.#context.cleanUp(this.#context.directory);
+    } catch (error) {
+      this.#context.logger.error({ ...this.#identity, err: error }, 'what a dead monitor left cannot be removed');
+      return { status: SIGKILLED_STATUS, seconds: BigInt(Math.floor(Date.now() / 1000)), nanoseconds: 0 };
+    }
   }
 }

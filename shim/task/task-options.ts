@@ -4,32 +4,30 @@ import { Options } from '../../proto/gen/containerd/runc/v1/options.ts';
 import type { Any } from '../../proto/gen/google/protobuf/any.ts';
 import { Options as RuntimeOptions } from '../../proto/gen/runtimeoptions/v1/options.ts';
 
+/** What this shim takes of a Create request's runtime options. */
+export interface TaskOptions {
+  /** Whom the FIFOs of the standard streams are given to, by the host's ids; 0 and 0: nobody. */
+  readonly ioUid: number;
+  readonly ioGid: number;
+}
+
+const NO_OPTIONS: TaskOptions = { ioUid: 0, ioGid: 0 };
+const HONOURED: readonly string[] = ['ioUid', 'ioGid'] satisfies (keyof TaskOptions)[];
+
 /**
- * Checks the runtime options of a Create request. Docker, CRI and ctr send runc's for every runtime; there is nothing
- * in them that this shim does, so each that asks for something is refused by name.
+ * Reads the runtime options of a Create request. Docker, CRI and ctr send runc's for every runtime; what they ask for
+ * and this shim does not do is refused by name.
  */
-export function checkTaskOptions(options: Any | undefined): void {
-  if (options === undefined || options.typeUrl === '') return;
+export function readTaskOptions(options: Any | undefined): TaskOptions {
+  if (options === undefined || options.typeUrl === '') return NO_OPTIONS;
   const type = options.typeUrl.replace(/^.*\//, '');
   switch (type) {
     case 'containerd.runc.v1.Options':
-      refuseSet(
-        type,
-        decode(type, () => Options.decode(options.value)),
-      );
-      return;
-    case 'containerd.linux.runc.CreateOptions': // what ctr --no-pivot sends
-      refuseSet(
-        type,
-        decode(type, () => CreateOptions.decode(options.value)),
-      );
-      return;
+      return accept(type, () => Options.decode(options.value));
+    case 'containerd.linux.runc.CreateOptions': // what ctr sends
+      return accept(type, () => CreateOptions.decode(options.value));
     case 'runtimeoptions.v1.Options':
-      refuseSet(
-        type,
-        decode(type, () => RuntimeOptions.decode(options.value)),
-      );
-      return;
+      return accept(type, () => ({ ...NO_OPTIONS, ...RuntimeOptions.decode(options.value) }));
     default:
       throw invalidArgument(
         `options have the type ${JSON.stringify(options.typeUrl)}: expected containerd.runc.v1.Options, runtimeoptions.v1.Options, or none`,
@@ -37,7 +35,13 @@ export function checkTaskOptions(options: Any | undefined): void {
   }
 }
 
-function decode(type: string, decoder: () => object): object {
+function accept(type: string, decoder: () => TaskOptions): TaskOptions {
+  const options = decode(type, decoder);
+  refuseOthers(type, options);
+  return options;
+}
+
+function decode(type: string, decoder: () => TaskOptions): TaskOptions {
   try {
     return decoder();
   } catch (error) {
@@ -45,9 +49,9 @@ function decode(type: string, decoder: () => object): object {
   }
 }
 
-function refuseSet(type: string, options: object): void {
+function refuseOthers(type: string, options: TaskOptions): void {
   const set = Object.entries(options)
-    .filter(([, value]) => isSet(value))
+    .filter(([name, value]) => !HONOURED.includes(name) && isSet(value))
     .map(([name]) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
   if (set.length === 0) return;
   throw invalidArgument(
@@ -56,6 +60,6 @@ function refuseSet(type: string, options: object): void {
 }
 
 function isSet(value: unknown): boolean {
-  if (value instanceof Uint8Array) return value.length > 0;
+  if (value instanceof Uint8Array || Array.isArray(value)) return value.length > 0;
   return value !== undefined && value !== '' && value !== 0 && value !== false;
 }

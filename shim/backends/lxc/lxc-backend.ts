@@ -13,7 +13,7 @@ import { planCgroups, usedHierarchies } from './cgroup-plan.ts';
 import { planDevices } from './device-plan.ts';
 import { HONOURED } from './honoured.ts';
 import { LxcConfig } from './lxc-config.ts';
-import { MountPlanner } from './mount-plan.ts';
+import { MountPlanner, isSysfsOfUserNamespace } from './mount-plan.ts';
 import { configureNamespaces, hasNewNamespace } from './namespaces.ts';
 import { planProcess } from './process-plan.ts';
 
@@ -79,6 +79,9 @@ export class LxcBackend implements Backend {
       .set('lxc.log.level', 'ERROR')
       // The init is executed through /proc/self/fd. If the spec wants another proc, or none, the init changes it.
       .set('lxc.mount.entry', 'proc proc proc nosuid,nodev,noexec,create=dir 0 0');
+    if (spec.mounts.some((mount) => isSysfsOfUserNamespace(spec, mount))) {
+      config.set('lxc.mount.entry', 'sysfs sys sysfs ro,nosuid,nodev,noexec,create=dir 0 0');
+    }
     await configureNamespaces(config, spec);
     if (spec.process.oomScoreAdj !== undefined) config.set('lxc.proc.oom_score_adj', spec.process.oomScoreAdj);
     return config;

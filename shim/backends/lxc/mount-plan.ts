@@ -34,6 +34,16 @@ import { hasNewNamespace } from './namespaces.ts';
 /** The mount that liblxc makes before the init runs, because the init is executed through it: see lxc-backend.ts. */
 export const PROC_FLAGS = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
+const SYSFS_FLAGS = PROC_FLAGS | MS_RDONLY;
+
+/**
+ * A user namespace may mount sysfs only where the host's can be seen (kernel, fs/namespace.c: mount_too_revealing), and
+ * after the pivot nothing of the host can: there liblxc mounts it, as it does with proc.
+ */
+export function isSysfsOfUserNamespace(spec: Spec, mount: Mount): boolean {
+  return mount.type === 'sysfs' && mount.destination === '/sys' && hasNewNamespace(spec, 'user');
+}
+
 /** Per-mount flags of mount(2) and their names in mount_setattr(2). */
 const ATTRIBUTES: readonly (readonly [flag: number, attribute: number])[] = [
   [MS_RDONLY, MOUNT_ATTR_RDONLY],
@@ -110,6 +120,7 @@ export class MountPlanner {
     else if ((options.flags & MS_BIND) !== 0 || mount.type === 'bind') this.#planBind(mount, options, field);
     else if (mount.type === 'cgroup') this.#planCgroups(mount, options, field);
     else if (isProc(mount)) this.#planProc(mount, options);
+    else if (isSysfsOfUserNamespace(this.#context.spec, mount)) this.#planSysfs(mount, options, field);
     else this.#mount(mount.type ?? '', mount.source ?? mount.type ?? '', mount.destination, options);
     this.#planPropagation(mount.destination, options);
   }
@@ -147,6 +158,15 @@ export class MountPlanner {
     }
     this.#context.init.add('unmount', '/proc');
     this.#mount('proc', 'proc', mount.destination, options);
+  }
+
+  #planSysfs(mount: Mount, options: MountOptions, field: string): void {
+    if (options.flags !== SYSFS_FLAGS || options.data !== '') {
+      throw invalidArgument(
+        `config.json: ${field}.options are ${JSON.stringify(mount.options)}: in a user namespace the lxc backend mounts /sys with ro, nosuid, nodev, noexec alone`,
+      );
+    }
+    this.#setRecursive(mount.destination, options);
   }
 
   #mount(type: string, source: string, destination: string, options: MountOptions): void {

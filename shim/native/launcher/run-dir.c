@@ -4,9 +4,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int prepare_directory(const char *path, struct failure *failure)
+/*
+ * Others may pass through the run directory, but see nothing in it: liblxc, as the root of a container's user
+ * namespace, checks that it can reach the container's directory.
+ */
+#define RUN_DIR_MODE 0711
+#define DAEMON_DIR_MODE 0700
+
+static int prepare_directory(const char *path, mode_t mode, struct failure *failure)
 {
-	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+	if (mkdir(path, mode) != 0 && errno != EEXIST) {
 		const char *hint = errno == ENOENT ? " (its parent must exist; LXCRI_RUN_DIR names another one)" : "";
 		return fail_errno(failure, "cannot create the directory %s%s", path, hint);
 	}
@@ -21,7 +28,7 @@ static int prepare_directory(const char *path, struct failure *failure)
 			(unsigned)status.st_uid, (unsigned)geteuid());
 	if (status.st_mode & (S_IWGRP | S_IWOTH))
 		return fail(
-			failure, "the directory %s may be written by others (mode %04o): chmod it to 0700", path,
+			failure, "the directory %s may be written by others (mode %04o): chmod it to 0711", path,
 			(unsigned)status.st_mode & 07777);
 	return 0;
 }
@@ -32,7 +39,9 @@ int run_dir_prepare(const struct paths *paths, struct failure *failure)
 	// A launcher whose start failed may remove the empty directories between two of our steps.
 	for (int attempt = 0; attempt < 20 && result != 0; attempt++) {
 		errno = 0;
-		result = prepare_directory(paths->run_dir, failure) == 0 ? prepare_directory(paths->daemon_dir, failure) : -1;
+		result = prepare_directory(paths->run_dir, RUN_DIR_MODE, failure) == 0
+					 ? prepare_directory(paths->daemon_dir, DAEMON_DIR_MODE, failure)
+					 : -1;
 		if (errno != ENOENT)
 			break;
 	}

@@ -69,6 +69,8 @@ struct monitor {
 
 	/* From the plan. */
 	struct stream streams[3];
+	bool gives_streams;
+	uint32_t stream_uid, stream_gid;
 	struct rootfs_mount mounts[MONITOR_MAX_MOUNTS];
 	size_t mount_count;
 	struct tree_source trees[MONITOR_MAX_TREES];

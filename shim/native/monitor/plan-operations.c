@@ -47,6 +47,17 @@ static int op_log_file(void *context, char **arguments)
 	return 0;
 }
 
+/* stdio-owner UID GID: of the FIFOs, by the host's ids; without it they stay whose they are */
+static int op_stdio_owner(void *context, char **arguments)
+{
+	struct monitor *monitor = context;
+
+	monitor->gives_streams = true;
+	if (plan_u32(arguments[0], &monitor->stream_uid) < 0)
+		return -1;
+	return plan_u32(arguments[1], &monitor->stream_gid);
+}
+
 /* mount DIRECTORY SOURCE TARGET TYPE FLAGS DATA: on the host, in order; see struct rootfs_mount */
 static int op_mount(void *context, char **arguments)
 {
@@ -132,14 +143,9 @@ static int op_order(void *context, char **arguments)
 }
 
 static const struct plan_operation operations[] = {
-	{"field", 1, op_field},
-	{"stdio", 2, op_stdio},
-	{"log-file", 2, op_log_file},
-	{"mount", 6, op_mount},
-	{"tree", 2, op_tree},
-	{"cgroup", 3, op_cgroup},
-	{"cgroup-set", 2, op_cgroup_set},
-	{"device-filter", 2, op_device_filter},
+	{"field", 1, op_field},       {"stdio", 2, op_stdio},           {"stdio-owner", 2, op_stdio_owner},
+	{"log-file", 2, op_log_file}, {"mount", 6, op_mount},           {"tree", 2, op_tree},
+	{"cgroup", 3, op_cgroup},     {"cgroup-set", 2, op_cgroup_set}, {"device-filter", 2, op_device_filter},
 	{"order", 1, op_order},
 };
 

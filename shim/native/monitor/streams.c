@@ -61,12 +61,24 @@ static int open_stream(struct stream *stream, int number)
 	return stream->payload_fd < 0 ? -1 : 0;
 }
 
+/* A user namespace cannot change the owner of a FIFO that is outside it, so this is done for it. */
+static int give_stream(const struct monitor *monitor, const struct stream *stream)
+{
+	struct stat st;
+
+	if (!monitor->gives_streams || fstat(stream->payload_fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+		return 0;
+	return fchown(stream->payload_fd, monitor->stream_uid, monitor->stream_gid);
+}
+
 int open_streams(struct monitor *monitor)
 {
-	for (int i = 0; i < 3; i++)
-		if (open_stream(&monitor->streams[i], i) < 0)
-			return monitor_fail(
-				monitor, "cannot open %s (%s): %s", names[i], monitor->streams[i].path, strerror(errno));
+	for (int i = 0; i < 3; i++) {
+		struct stream *stream = &monitor->streams[i];
+
+		if (open_stream(stream, i) < 0 || give_stream(monitor, stream) < 0)
+			return monitor_fail(monitor, "cannot open %s (%s): %s", names[i], stream->path, strerror(errno));
+	}
 	return 0;
 }
 
