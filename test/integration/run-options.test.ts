@@ -148,13 +148,6 @@ const CASES: readonly Case[] = [
     says: /PATH=/,
   },
   {
-    title: '--uidmap and --gidmap: a user namespace',
-    flags: () => ['--uidmap', '0:100000:65536', '--gidmap', '0:200000:65536'],
-    script:
-      'id; cat /proc/self/uid_map /proc/self/gid_map; touch /tmp/a; ls -ln /tmp/a; echo fine >/dev/stdout; hostname x || echo denied',
-    says: /^fine$/m,
-  },
-  {
     title: '--cgroup',
     flags: (dir) => ['--cgroup', `/${path.basename(dir)}/elsewhere`],
     // On a hybrid host runc joins v2 too, where there are no controllers: docs/differences.md.

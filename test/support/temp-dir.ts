@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -7,5 +7,12 @@ const LONGEST = 30;
 
 export const TEMP_ROOT = tmpdir().length > LONGEST ? '/tmp' : tmpdir();
 
-/** Makes a directory such as /tmp/lx-Ab3dE9; its last part is unique enough to serve as a marker (see leftovers.ts). */
-export const makeTempDir = () => mkdtemp(path.join(TEMP_ROOT, 'lx-'));
+/**
+ * Makes a directory such as /tmp/lx-Ab3dE9; its last part is unique enough to serve as a marker (see leftovers.ts). The
+ * root of a container's user namespace must be able to pass through it.
+ */
+export async function makeTempDir(): Promise<string> {
+  const directory = await mkdtemp(path.join(TEMP_ROOT, 'lx-'));
+  await chmod(directory, 0o711);
+  return directory;
+}
