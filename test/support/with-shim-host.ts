@@ -5,6 +5,7 @@ import { leftovers, traces } from './leftovers.ts';
 import { RUNTIME } from './runtimes.ts';
 import type { BundleOptions } from './shim-bundle.ts';
 import { createRequest, ShimHost, type Shim } from './shim-host.ts';
+import { daemonOf } from './shim-processes.ts';
 
 /** A shim host for the tests of one file. */
 export class ShimHostFixture {
@@ -42,13 +43,20 @@ export class ShimHostFixture {
     return container;
   }
 
-  /** Waits until nothing is left of any container; @returns what is left all the same. */
+  /**
+   * Waits until nothing is left of any container; @returns what is left all the same. The daemon may live: it has
+   * callers, or lingers. That it ends is proved by stop().
+   */
   async leftovers(): Promise<string[]> {
     let rest: string[] = [];
-    await eventually(async () => {
-      rest = leftovers(this.#before, await traces(this.host.scope));
-      return rest.length === 0 ? true : undefined;
-    }).catch(() => undefined);
+    await eventually(
+      async () => {
+        const [daemon, after] = await Promise.all([daemonOf(this.host.runDir), traces(this.host.scope)]);
+        rest = leftovers(this.#before, after).filter((trace) => !trace.startsWith(`process ${daemon ?? ''} `));
+        return rest.length === 0 ? true : undefined;
+      },
+      { timeoutMs: 10_000 },
+    ).catch(() => undefined);
     return rest;
   }
 

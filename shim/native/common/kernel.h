@@ -24,6 +24,9 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
 #ifndef SYS_mount_setattr
 #define SYS_mount_setattr 442
 #endif
@@ -31,8 +34,10 @@
 #define LXCRI_OPEN_TREE_CLONE 1u
 #define LXCRI_AT_RECURSIVE 0x8000u
 #define LXCRI_MOVE_MOUNT_F_EMPTY_PATH 0x4u
-#define LXCRI_MOVE_MOUNT_T_SYMLINKS 0x10u
+#define LXCRI_MOVE_MOUNT_T_EMPTY_PATH 0x40u
 #define LXCRI_CLOSE_RANGE_CLOEXEC 4u
+#define LXCRI_RESOLVE_NO_MAGICLINKS 0x02u
+#define LXCRI_PROC_SUPER_MAGIC 0x9fa0
 
 struct lxcri_mount_attr {
 	uint64_t attr_set;
@@ -40,6 +45,17 @@ struct lxcri_mount_attr {
 	uint64_t propagation;
 	uint64_t userns_fd;
 };
+
+struct lxcri_open_how {
+	uint64_t flags;
+	uint64_t mode;
+	uint64_t resolve;
+};
+
+static inline int lxcri_openat2(int dirfd, const char *path, const struct lxcri_open_how *how)
+{
+	return (int)syscall(SYS_openat2, dirfd, path, how, sizeof(*how));
+}
 
 static inline int lxcri_open_tree(int dirfd, const char *path, unsigned int flags)
 {

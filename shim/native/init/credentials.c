@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../common/kernel.h"
+#include "paths.h"
 #include "setup.h"
 
 #define CAPABILITY_VERSION_3 0x20080522u
@@ -105,7 +106,14 @@ static int change_user(struct setup *setup)
 /* Tried as the privileged user, then as the container's, as runc does: NFS may refuse the one, modes the other. */
 static bool enter_cwd(const struct setup *setup)
 {
-	return !setup->cwd || chdir(setup->cwd) == 0;
+	int directory = setup->cwd ? open_inside(setup->cwd, O_PATH | O_DIRECTORY) : -1;
+	bool entered;
+
+	if (directory < 0)
+		return !setup->cwd;
+	entered = fchdir(directory) == 0;
+	close(directory);
+	return entered;
 }
 
 /* A user without privileges may then reopen /dev/stdout. What refuses (a read-only /dev/null) is left as it is. */
@@ -150,7 +158,7 @@ int take_credentials(struct setup *setup)
 		return -1;
 	if (!entered && !enter_cwd(setup)) {
 		setup->field = "process.cwd";
-		return setup_fail(setup, "chdir to cwd (\"%s\") set in config.json failed: %s", setup->cwd, strerror(errno));
+		return setup_fail(setup, "chdir to cwd (\"%s\") set in config.json failed: %s", setup->cwd, path_error(errno));
 	}
 	return 0;
 }

@@ -1,8 +1,14 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "paths.h"
 #include "setup.h"
+
+#define MAX_PASSWD_LINES 100000
 
 static bool has_home(const struct setup *setup)
 {
@@ -12,22 +18,37 @@ static bool has_home(const struct setup *setup)
 	return false;
 }
 
-/* The sixth field of the first line whose third is the uid. The file is the image's: nothing in it is trusted. */
+/* The image's: it may be a FIFO, a device, or a link to one, on which a reader waits for ever. */
+static FILE *open_passwd(void)
+{
+	int fd = open_inside("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	FILE *file;
+
+	if (fd < 0)
+		return NULL;
+	file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
+	if (!file)
+		close(fd);
+	return file;
+}
+
+/* The sixth field of the first line whose third is the uid. Nothing in the file is trusted. */
 static const char *home_of(uid_t uid, char *line, int room)
 {
-	FILE *passwd = fopen("/etc/passwd", "re");
+	FILE *passwd = open_passwd();
 	const char *home = NULL;
 
 	if (!passwd)
 		return NULL;
-	while (!home && fgets(line, room, passwd)) {
+	for (int count = 0; !home && count < MAX_PASSWD_LINES && fgets(line, room, passwd); count++) {
 		char *rest = line, *fields[7] = {0}, *end;
-		int count = 0;
+		int found = 0;
 
 		line[strcspn(line, "\n")] = '\0';
-		while (count < 7 && rest)
-			fields[count++] = strsep(&rest, ":");
-		if (count < 6 || !fields[2][0])
+		while (found < 7 && rest)
+			fields[found++] = strsep(&rest, ":");
+		if (found < 6 || !fields[2][0])
 			continue;
 		if (strtoul(fields[2], &end, 10) == uid && !*end)
 			home = fields[5];

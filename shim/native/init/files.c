@@ -1,7 +1,6 @@
 /* Directories, device nodes, links, and values written to files of the kernel. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -16,29 +15,32 @@ int op_mkdir(void *context, char **arguments)
 {
 	struct setup *setup = context;
 	uint32_t mode;
+	int directory;
 
 	if (plan_u32(arguments[1], &mode) < 0)
 		return -1;
-	if (make_directories(arguments[0], (mode_t)mode) < 0)
-		return setup_fail(setup, "cannot create %s: %s", arguments[0], strerror(errno));
+	directory = open_directory(arguments[0], (mode_t)mode);
+	if (directory < 0)
+		return setup_fail(setup, "cannot create %s: %s", arguments[0], path_error(errno));
+	close(directory);
 	return 0;
 }
 
-static int make_parent_of(const char *path)
+static int make_node(const char *path, mode_t mode, dev_t device, const uint32_t owner[2])
 {
-	char parent[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	size_t length = slash ? (size_t)(slash - path) : 0;
+	const char *name;
+	int parent = open_parent(path, &name);
+	int failed;
 
-	if (length == 0)
-		return 0;
-	if (length >= sizeof(parent)) {
-		errno = ENAMETOOLONG;
+	if (parent < 0)
 		return -1;
-	}
-	memcpy(parent, path, length);
-	parent[length] = '\0';
-	return make_directories(parent, 0755);
+	failed = mknodat(parent, name, mode, device);
+	if (!failed)
+		failed = fchownat(parent, name, owner[0], owner[1], AT_SYMLINK_NOFOLLOW);
+	else if (errno == EEXIST)
+		failed = 0;
+	close(parent);
+	return failed;
 }
 
 /* mknod PATH TYPE(c|b|p) MODE MAJOR MINOR UID GID: what exists at the path already is left alone, as runc does. */
@@ -52,25 +54,26 @@ int op_mknod(void *context, char **arguments)
 	for (int i = 0; i < 5; i++)
 		if (plan_u32(arguments[2 + i], &numbers[i]) < 0)
 			return -1;
-	if (make_parent_of(path) < 0 ||
-		mknod(path, type | (mode_t)(numbers[0] & 07777), makedev(numbers[1], numbers[2])) < 0) {
-		if (errno == EEXIST)
-			return 0;
-		return setup_fail(setup, "cannot create the device %s: %s", path, strerror(errno));
-	}
-	if (lchown(path, numbers[3], numbers[4]) < 0)
-		return setup_fail(setup, "cannot give the device %s to user %u: %s", path, numbers[3], strerror(errno));
+	if (make_node(path, type | (mode_t)(numbers[0] & 07777), makedev(numbers[1], numbers[2]), numbers + 3) < 0)
+		return setup_fail(setup, "cannot create the device %s: %s", path, path_error(errno));
 	return 0;
 }
 
-/* symlink TARGET PATH */
+/* symlink TARGET PATH: what exists at the path already is left alone. */
 int op_symlink(void *context, char **arguments)
 {
 	struct setup *setup = context;
+	const char *name;
+	int parent = open_parent(arguments[1], &name);
+	int failed = parent < 0 ? -1 : symlinkat(arguments[0], parent, name);
 
-	if (symlink(arguments[0], arguments[1]) < 0 && errno != EEXIST)
-		return setup_fail(setup, "cannot create the link %s: %s", arguments[1], strerror(errno));
-	return 0;
+	if (failed && errno == EEXIST)
+		failed = 0;
+	if (failed)
+		setup_fail(setup, "cannot create the link %s: %s", arguments[1], path_error(errno));
+	if (parent >= 0)
+		close(parent);
+	return failed;
 }
 
 /* write PATH VALUE: one write(2), as files of /proc and /sys want it. */
@@ -78,11 +81,11 @@ int op_write(void *context, char **arguments)
 {
 	struct setup *setup = context;
 	size_t size = strlen(arguments[1]);
-	int fd = open(arguments[0], O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = open_inside(arguments[0], O_WRONLY | O_NOCTTY);
 	ssize_t written;
 
 	if (fd < 0)
-		return setup_fail(setup, "cannot open %s: %s", arguments[0], strerror(errno));
+		return setup_fail(setup, "cannot open %s: %s", arguments[0], path_error(errno));
 	written = write(fd, arguments[1], size);
 	if (written >= 0 && (size_t)written != size) {
 		written = -1;

@@ -1,5 +1,6 @@
 /*
- * Mounts, made after pivot_root: every path resolves inside the container's root, whatever links the image holds.
+ * Mounts, made after pivot_root: every path resolves inside the container's root, whatever links the image holds
+ * (paths.h).
  * Sources on the host arrive as detached mounts (open_tree) from the monitor, so nothing here can name a host path.
  */
 #include <errno.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "../common/kernel.h"
@@ -24,19 +26,27 @@ static int parse_attr(char **words, struct lxcri_mount_attr *attr)
 	return plan_u64(words[2], &attr->propagation);
 }
 
-static int change_attr(int fd, const char *path, unsigned int flags, const struct lxcri_mount_attr *wanted)
+static int change_attr(int mount_fd, unsigned int flags, const struct lxcri_mount_attr *wanted)
 {
 	struct lxcri_mount_attr attr = *wanted;
 
 	if (!attr.attr_set && !attr.attr_clr && !attr.propagation)
 		return 0;
-	return lxcri_mount_setattr(fd, path, flags, &attr);
+	return lxcri_mount_setattr(mount_fd, "", AT_EMPTY_PATH | flags, &attr);
 }
 
-/* Moves a detached mount onto a target that exists already. */
-static int attach_tree(int tree, const char *target)
+/* Moves a detached mount onto a target that is open. */
+static int attach_tree(int tree, int target)
 {
-	return lxcri_move_mount(tree, "", AT_FDCWD, target, LXCRI_MOVE_MOUNT_F_EMPTY_PATH | LXCRI_MOVE_MOUNT_T_SYMLINKS);
+	return lxcri_move_mount(tree, "", target, "", LXCRI_MOVE_MOUNT_F_EMPTY_PATH | LXCRI_MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+/* mount(2) takes a path only: "." is one that names what is open. */
+static int mount_on(int directory, const char *type, const char *source, uint64_t flags, const char *data)
+{
+	if (fchdir(directory) < 0)
+		return -1;
+	return mount(source, ".", type, (unsigned long)flags, data[0] ? data : NULL);
 }
 
 /*
@@ -50,7 +60,7 @@ int op_attach(void *context, char **arguments)
 	const char *target = arguments[1];
 	struct stat st;
 	uint32_t index;
-	int tree;
+	int tree, place, failed;
 
 	if (plan_u32(arguments[0], &index) < 0 || parse_attr(arguments + 4, &recursive) < 0)
 		return -1;
@@ -63,15 +73,17 @@ int op_attach(void *context, char **arguments)
 	tree = setup->fds[SETUP_TREES + setup->join_count + index];
 	if (fstat(tree, &st) < 0)
 		return -1;
-	if ((S_ISDIR(st.st_mode) ? make_directories(target, 0755) : make_file(target)) < 0)
-		return setup_fail(setup, "cannot create the mount point %s: %s", target, strerror(errno));
 	/* Recursion first: what is asked of the top mount alone is asked last, so that it wins there. */
-	if (change_attr(tree, "", AT_EMPTY_PATH | LXCRI_AT_RECURSIVE, &recursive) < 0 ||
-		change_attr(tree, "", AT_EMPTY_PATH, &attr) < 0)
+	if (change_attr(tree, LXCRI_AT_RECURSIVE, &recursive) < 0 || change_attr(tree, 0, &attr) < 0)
 		return setup_fail(setup, "cannot apply the mount options of %s: %s", target, strerror(errno));
-	if (attach_tree(tree, target) < 0)
-		return setup_fail(setup, "cannot mount on %s: %s", target, strerror(errno));
-	return 0;
+	place = S_ISDIR(st.st_mode) ? open_directory(target, 0755) : open_file(target);
+	if (place < 0)
+		return setup_fail(setup, "cannot create the mount point %s: %s", target, path_error(errno));
+	failed = attach_tree(tree, place);
+	if (failed)
+		setup_fail(setup, "cannot mount on %s: %s", target, strerror(errno));
+	close(place);
+	return failed;
 }
 
 /* mount FSTYPE SOURCE TARGET FLAGS DATA: a new file system, with mount(2)'s flags. */
@@ -80,41 +92,55 @@ int op_mount(void *context, char **arguments)
 	struct setup *setup = context;
 	const char *type = arguments[0], *source = arguments[1], *target = arguments[2], *data = arguments[4];
 	uint64_t flags;
+	int place, failed;
 
 	if (plan_u64(arguments[3], &flags) < 0)
 		return -1;
-	if (make_directories(target, 0755) < 0)
-		return setup_fail(setup, "cannot create the mount point %s: %s", target, strerror(errno));
-	if (mount(source, target, type, (unsigned long)flags, data[0] ? data : NULL) < 0)
-		return setup_fail(setup, "cannot mount %s on %s (options \"%s\"): %s", type, target, data, strerror(errno));
-	return 0;
+	place = open_directory(target, 0755);
+	if (place < 0)
+		return setup_fail(setup, "cannot create the mount point %s: %s", target, path_error(errno));
+	failed = mount_on(place, type, source, flags, data);
+	if (failed)
+		setup_fail(setup, "cannot mount %s on %s (options \"%s\"): %s", type, target, data, strerror(errno));
+	close(place);
+	return failed;
+}
+
+static int
+change_mount(struct setup *setup, const char *target, unsigned int flags, const struct lxcri_mount_attr *attr)
+{
+	int mount_fd = open_inside(target, O_PATH);
+	int failed;
+
+	if (mount_fd < 0)
+		return setup_fail(setup, "cannot change the mount %s: %s", target, path_error(errno));
+	failed = change_attr(mount_fd, flags, attr);
+	if (failed)
+		setup_fail(setup, "cannot change the mount %s: %s", target, strerror(errno));
+	close(mount_fd);
+	return failed;
 }
 
 /* setattr TARGET SET CLEAR PROPAGATION RECURSIVE(0|1): mount_setattr(2). */
 int op_setattr(void *context, char **arguments)
 {
-	struct setup *setup = context;
 	struct lxcri_mount_attr attr = {0};
-	unsigned int flags = arguments[4][0] == '1' ? LXCRI_AT_RECURSIVE : 0;
 
 	if (parse_attr(arguments + 1, &attr) < 0)
 		return -1;
-	if (change_attr(AT_FDCWD, arguments[0], flags, &attr) < 0)
-		return setup_fail(setup, "cannot change the mount options of %s: %s", arguments[0], strerror(errno));
-	return 0;
+	return change_mount(context, arguments[0], arguments[4][0] == '1' ? LXCRI_AT_RECURSIVE : 0, &attr);
 }
 
-/* propagation TARGET FLAGS: mount(2) with one of MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, and perhaps MS_REC. */
+/* propagation TARGET FLAGS: one of MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, and perhaps MS_REC. */
 int op_propagation(void *context, char **arguments)
 {
-	struct setup *setup = context;
+	struct lxcri_mount_attr attr = {0};
 	uint64_t flags;
 
 	if (plan_u64(arguments[1], &flags) < 0)
 		return -1;
-	if (mount(NULL, arguments[0], NULL, (unsigned long)flags, NULL) < 0)
-		return setup_fail(setup, "cannot set the propagation of %s: %s", arguments[0], strerror(errno));
-	return 0;
+	attr.propagation = flags & ~(uint64_t)MS_REC;
+	return change_mount(context, arguments[0], flags & MS_REC ? LXCRI_AT_RECURSIVE : 0, &attr);
 }
 
 /* unmount TARGET */
@@ -124,39 +150,75 @@ int op_unmount(void *context, char **arguments)
 	return umount2(arguments[0], MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
+/* Mounts what is open in a second place, with changed attributes. */
+static int attach_copy(int from, int target, unsigned int flags, const struct lxcri_mount_attr *attr)
+{
+	int tree = lxcri_open_tree(from, "", AT_EMPTY_PATH | LXCRI_OPEN_TREE_CLONE | O_CLOEXEC | flags);
+	int failed;
+
+	if (tree < 0)
+		return -1;
+	failed = change_attr(tree, flags, attr) < 0 || attach_tree(tree, target) < 0 ? -1 : 0;
+	close(tree);
+	return failed;
+}
+
+/* The container's own /dev/null, which an image without a fresh /dev may have replaced by a link to anything. */
+static int mask_file(struct setup *setup, int file)
+{
+	const struct lxcri_mount_attr none = {0};
+	int null = open_inside("/dev/null", O_PATH);
+	struct stat st;
+	int failed;
+
+	if (null < 0)
+		return -1;
+	if (fstat(null, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3)) {
+		close(null);
+		errno = EINVAL;
+		return setup_fail(setup, "/dev/null is not the null device");
+	}
+	failed = attach_copy(null, file, 0, &none);
+	close(null);
+	return failed;
+}
+
 /* mask PATH: hides a file behind /dev/null, a directory behind an empty read-only tmpfs; a missing path is fine. */
 int op_mask(void *context, char **arguments)
 {
 	struct setup *setup = context;
 	const char *path = arguments[0];
 	struct stat st;
-	int failed;
+	int fd, failed;
 
-	if (stat(path, &st) < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
-	if (S_ISDIR(st.st_mode))
-		failed = mount("tmpfs", path, "tmpfs", MS_RDONLY, "nr_blocks=1,nr_inodes=1");
-	else
-		failed = mount("/dev/null", path, NULL, MS_BIND, NULL);
-	if (failed)
-		return setup_fail(setup, "cannot mask %s: %s", path, strerror(errno));
-	return 0;
+	fd = open_inside(path, O_PATH);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return setup_fail(setup, "cannot mask %s: %s", path, path_error(errno));
+	failed = S_ISDIR(st.st_mode) ? mount_on(fd, "tmpfs", "tmpfs", MS_RDONLY, "nr_blocks=1,nr_inodes=1")
+								 : mask_file(setup, fd);
+	if (failed && !setup->failure[0])
+		setup_fail(setup, "cannot mask %s: %s", path, strerror(errno));
+	close(fd);
+	return failed;
 }
 
 /* readonly PATH: a read-only bind of the path onto itself; a missing path is fine. */
 int op_readonly(void *context, char **arguments)
 {
-	struct setup *setup = context;
+	const struct lxcri_mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY_BIT};
 	const char *path = arguments[0];
-	struct lxcri_mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY_BIT};
-	int tree, failed;
+	int fd = open_inside(path, O_PATH);
+	int failed;
 
-	tree = lxcri_open_tree(AT_FDCWD, path, LXCRI_OPEN_TREE_CLONE | LXCRI_AT_RECURSIVE | O_CLOEXEC);
-	if (tree < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
-	failed = lxcri_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) < 0 || attach_tree(tree, path) < 0;
-	close(tree);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (fd < 0)
+		return setup_fail(context, "cannot make %s read-only: %s", path, path_error(errno));
+	failed = attach_copy(fd, fd, LXCRI_AT_RECURSIVE, &attr);
 	if (failed)
-		return setup_fail(setup, "cannot make %s read-only: %s", path, strerror(errno));
-	return 0;
+		setup_fail(context, "cannot make %s read-only: %s", path, strerror(errno));
+	close(fd);
+	return failed;
 }

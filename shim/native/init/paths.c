@@ -7,33 +7,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int make_directory(const char *path, mode_t mode)
-{
-	struct stat st;
+#include "../common/kernel.h"
 
-	if (mkdir(path, mode) == 0)
-		return 0;
-	if (errno != EEXIST)
-		return -1;
-	/* A link to nowhere exists for mkdir, but not for stat: that is ENOENT, and the truth. */
-	if (stat(path, &st) < 0)
-		return -1;
-	if (!S_ISDIR(st.st_mode)) {
-		errno = ENOTDIR;
-		return -1;
-	}
-	return 0;
+static int open_how(const char *path, int flags, mode_t mode)
+{
+	const struct lxcri_open_how how = {
+		.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC),
+		.mode = mode,
+		.resolve = LXCRI_RESOLVE_NO_MAGICLINKS,
+	};
+
+	return lxcri_openat2(AT_FDCWD, path, &how);
 }
 
-static int make_parents(char *path, mode_t mode)
+int open_inside(const char *path, int flags)
 {
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (make_directory(path, mode) < 0)
-			return -1;
-		*slash = '/';
-	}
-	return 0;
+	return open_how(path, flags, 0);
 }
 
 static int copy_path(char *copy, const char *path)
@@ -48,35 +37,98 @@ static int copy_path(char *copy, const char *path)
 	return 0;
 }
 
-int make_directories(const char *path, mode_t mode)
+static void close_keeping_errno(int fd)
 {
-	char copy[PATH_MAX];
-	struct stat st;
+	int saved = errno;
 
-	/* The usual case, and it keeps mount points below read-only mounts usable. */
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return 0;
-	if (copy_path(copy, path) < 0 || make_parents(copy, mode) < 0)
-		return -1;
-	return make_directory(copy, mode);
+	close(fd);
+	errno = saved;
 }
 
-int make_file(const char *path)
+/* Opens `path`, whose last component is `name` in the directory `parent`, which must be a directory or nothing. */
+static int enter(int parent, const char *path, const char *name, mode_t mode)
+{
+	int directory = open_inside(path, O_PATH | O_DIRECTORY);
+
+	if (directory >= 0 || errno != ENOENT)
+		return directory;
+	/* A link to nowhere exists for mkdir, but not for open: that is ENOENT, and the truth. */
+	if (mkdirat(parent, name, mode) < 0 && errno != EEXIST)
+		return -1;
+	return open_inside(path, O_PATH | O_DIRECTORY);
+}
+
+int open_directory(const char *path, mode_t mode)
 {
 	char copy[PATH_MAX];
-	struct stat st;
-	int fd;
+	int directory;
 
-	if (stat(path, &st) == 0) {
-		if (!S_ISDIR(st.st_mode))
-			return 0;
+	/* The usual case, and it keeps mount points below read-only mounts usable. */
+	directory = open_inside(path, O_PATH | O_DIRECTORY);
+	if (directory >= 0 || errno != ENOENT)
+		return directory;
+	if (copy_path(copy, path) < 0)
+		return -1;
+	directory = open_inside("/", O_PATH | O_DIRECTORY);
+	for (char *name = copy + 1; directory >= 0 && name;) {
+		char *slash = strchr(name, '/');
+		int next;
+
+		if (slash)
+			*slash = '\0';
+		next = enter(directory, copy, name, mode);
+		close_keeping_errno(directory);
+		directory = next;
+		if (slash)
+			*slash = '/';
+		name = slash ? slash + 1 : NULL;
+	}
+	return directory;
+}
+
+int open_parent(const char *path, const char **name)
+{
+	char parent[PATH_MAX];
+	char *slash;
+
+	if (copy_path(parent, path) < 0)
+		return -1;
+	slash = strrchr(parent, '/');
+	if (!slash) {
+		errno = EINVAL;
+		return -1;
+	}
+	*name = path + (slash - parent) + 1;
+	slash[slash == parent] = '\0';
+	return open_directory(parent, 0755);
+}
+
+int open_file(const char *path)
+{
+	int fd = open_inside(path, O_PATH);
+	struct stat st;
+	const char *name;
+	int parent;
+
+	if (fd < 0 && errno == ENOENT) {
+		parent = open_parent(path, &name);
+		if (parent < 0)
+			return -1;
+		close(parent);
+		/* By its whole path: where that is a link to nothing, the file is made there. */
+		fd = open_how(path, O_CREAT | O_WRONLY | O_NOCTTY, 0644);
+	}
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode)) {
+		close(fd);
 		errno = EISDIR;
 		return -1;
 	}
-	if (copy_path(copy, path) < 0 || make_parents(copy, 0755) < 0)
-		return -1;
-	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOCTTY, 0644);
-	if (fd < 0)
-		return -1;
-	return close(fd);
+	return fd;
+}
+
+const char *path_error(int error)
+{
+	return error == ELOOP ? "its links form a loop, or lead out of the container through /proc" : strerror(error);
 }

@@ -1,0 +1,33 @@
+import { readFile, readlink } from 'node:fs/promises';
+import path from 'node:path';
+import { isAlive, listProcesses } from './processes.ts';
+
+/** What is read from /proc, or an empty text for a process that is gone. */
+const ofProcess = (read: Promise<string>) => read.catch(() => '');
+
+/** The daemon that serves a run directory, and no other; undefined where none lives. */
+export async function daemonOf(runDir: string): Promise<number | undefined> {
+  for (const { pid, command } of await listProcesses()) {
+    if (!command.endsWith('/shim.cjs') || !(await isAlive(pid))) continue;
+    const environment = await ofProcess(readFile(`/proc/${pid}/environ`, 'utf8'));
+    if (environment.split('\0').includes(`LXCRI_RUN_DIR=${runDir}`)) return pid;
+  }
+  return undefined;
+}
+
+/** The monitor (`lxcri-monitor`) and the driver (`lxcri-lxc`) of a container, by its state directory. */
+export async function monitorOf(
+  runDir: string,
+  namespace: string,
+  id: string,
+): Promise<{ readonly monitor: number; readonly driver: number }> {
+  const directory = path.join(runDir, 'containers', namespace, id);
+  const all = await listProcesses();
+  for (const { pid, command } of all) {
+    if (!command.includes('/lxcri-monitor ')) continue;
+    if ((await ofProcess(readlink(`/proc/${pid}/cwd`))) !== directory) continue;
+    const driver = all.find((other) => other.parent === pid && !other.command.includes('/lxcri-monitor'));
+    return { monitor: pid, driver: driver?.pid ?? 0 };
+  }
+  throw new Error(`container ${id} has no monitor`);
+}
