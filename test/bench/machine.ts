@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import { execa } from 'execa';
 
 export interface Machine {
@@ -9,6 +9,8 @@ export interface Machine {
   readonly kernel: string;
   readonly system: string;
   readonly cgroups: string;
+  /** Of the minute before: what else the machine had to do. */
+  readonly load: number;
   readonly versions: Readonly<Record<string, string>>;
 }
 
@@ -35,6 +37,7 @@ export async function describeMachine(): Promise<Machine> {
     kernel: release(),
     system: /^PRETTY_NAME="?(.*?)"?$/m.exec(osRelease)?.[1] ?? 'unknown',
     cgroups: / cgroup .*\bmemory\b/.test(mounts) ? 'v1' : 'v2',
+    load: loadavg()[0] ?? 0,
     versions: {
       containerd: versionIn(containerd),
       runc: versionIn(runc),

@@ -8,6 +8,9 @@ import { median, quantile } from './statistics.ts';
 /** What issue and design ask for, of runc's figure. */
 const TARGETS = { runTime: 0.6, memory: 0.6, rate: 1 };
 
+/** A load per core above which times say more about the others than about us. */
+const IDLE_LOAD = 0.5;
+
 const ms = (value: number) => `${value.toFixed(1)} ms`;
 const mb = (kib: number) => `${((kib * 1024) / 1e6).toFixed(1)} MB`;
 const of = (value: number) => value.toFixed(2);
@@ -39,6 +42,9 @@ export function shimReport(result: ShimResult): string {
     `Measured on ${result.date} by \`npm run bench -- shim\`: ${describe(machine)}.`,
     `Both runtimes under the same containerd, with the same image (\`${BUSYBOX_IMAGE.name}\`) and snapshotter (overlayfs),`,
     'in turn, in changing order.',
+    ...(machine.load > IDLE_LOAD * machine.cores
+      ? [`The machine was busy (load ${machine.load.toFixed(1)}): repeat this.`]
+      : []),
     '',
     row('', '`io.containerd.lxcri.v1`', '`io.containerd.runc.v2`', 'ratio', 'wanted'),
     row('---', '---:', '---:', '---:', '---:'),

@@ -43,7 +43,9 @@ export async function benchShim(options: ShimOptions, say: (text: string) => voi
     return { runTimes, rates, memory: { lxcri, runc } };
   });
   say(`${COLD_RUNS} runs without a daemon to begin with`);
-  const coldStarts = await withContainerd(SHORT_LINGER_MS, (containerd) => measureColdStarts(containerd, LXCRI, COLD_RUNS));
+  const coldStarts = await withContainerd(SHORT_LINGER_MS, (containerd) =>
+    measureColdStarts(containerd, LXCRI, COLD_RUNS),
+  );
   return { date: new Date().toISOString().slice(0, 10), machine, options, ...warm, coldStarts };
 }
 
