@@ -88,7 +88,7 @@ export class Containerd {
     const containerd = new Containerd(await makeTempDir(), options);
     try {
       await writeFile(path.join(containerd.dir, 'config.toml'), configFile(containerd.dir));
-      await mkdir(containerd.runDir, { mode: 0o700 });
+      await mkdir(containerd.runDir, { mode: 0o711 });
       await containerd.launch();
       await containerd.#importImages(options.images ?? [BUSYBOX_IMAGE]);
     } catch (error) {

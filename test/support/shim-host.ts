@@ -57,7 +57,7 @@ export class ShimHost {
 
   static async start(runtime: string, { lingerMs = 1000 } = {}): Promise<ShimHost> {
     const host = new ShimHost(await makeTempDir(), shimBinary(runtime), lingerMs);
-    await mkdir(path.join(host.dir, 'r'), { mode: 0o700 });
+    await mkdir(path.join(host.dir, 'r'), { mode: 0o711 });
     await mkdir(path.join(host.dir, 'b'));
     await writeRootfs(host.imageDir, await busyboxRootfs());
     await host.events.listen();

@@ -2,7 +2,7 @@
  * The driver is the program that runs a container for the monitor (for LXC: lxcri-lxc). It is started before there is
  * a container, so that loading its libraries costs nobody time, and waits. It inherits
  *
- *   0-1  /dev/null      2  a log, once it has its orders
+ *   0-1  nothing (an empty memory file)      2  a log, once it has its orders
  *   3    the gate       4  the init program (both for the container's init: common/gate.h)
  *   5    its own SOCK_SEQPACKET, on which it receives one message, its orders, and sends one, its report
  *

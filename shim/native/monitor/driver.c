@@ -79,7 +79,11 @@ static int move_up(int fd)
 static void execute(const char *program, int gate, int init, int own)
 {
 	char *const arguments[] = {(char *)program, NULL};
-	int null = move_up(open("/dev/null", O_RDWR | O_CLOEXEC));
+	/*
+	 * Not /dev/null: liblxc takes its standard streams for the container's and does fchmod 0700 to them, unless they
+	 * are what the image has at /dev/null. An image with a plain file there would close the host's /dev/null to all.
+	 */
+	int null = move_up(memfd_create("lxcri-stdio", MFD_CLOEXEC));
 	sigset_t none;
 
 	gate = move_up(gate);
