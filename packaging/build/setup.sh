@@ -88,6 +88,8 @@ build() {
 }
 
 check_host
+# A Go that is there already may be newer than Debian's.
+[ -x /usr/local/go/bin/go ] || command -v go >/dev/null || PACKAGES="$PACKAGES golang-go"
 install_packages
 install_node_modules
 build

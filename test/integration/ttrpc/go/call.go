@@ -91,11 +91,19 @@ func (c command) run(client *ttrpc.Client) result {
 	if name == "" {
 		name = service
 	}
-	request := &bytesValue{Value: []byte(strings.Repeat(c.Payload, max(c.Repeat, 1)))}
+	repeat := c.Repeat
+	if repeat < 1 {
+		repeat = 1
+	}
+	request := &bytesValue{Value: []byte(strings.Repeat(c.Payload, repeat))}
 	var reply bytesValue
 	if err := client.Call(ctx, name, c.Method, request, &reply); err != nil {
 		st, _ := status.FromError(err)
 		return result{ID: c.ID, Code: int(st.Code()), Message: st.Message()}
 	}
-	return result{ID: c.ID, Payload: string(reply.Value[:min(len(reply.Value), 64)]), Length: len(reply.Value)}
+	shown := reply.Value
+	if len(shown) > 64 {
+		shown = shown[:64]
+	}
+	return result{ID: c.ID, Payload: string(shown), Length: len(reply.Value)}
 }

@@ -1,7 +1,7 @@
 // Against the ttrpc of containerd 1.6: `go build -modfile go-1.1.mod -tags ttrpc11`.
 module peer
 
-go 1.21
+go 1.19
 
 require (
 	github.com/containerd/ttrpc v1.1.1

@@ -1,7 +1,7 @@
 // Against the ttrpc of containerd 2.1. go-1.1.mod builds the same program against that of containerd 1.6.
 module peer
 
-go 1.21
+go 1.19
 
 require (
 	github.com/containerd/ttrpc v1.2.7
