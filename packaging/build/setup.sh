@@ -6,8 +6,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 # Alternatives are written a|b: the first that this Debian has (13 renamed some).
-PACKAGES='busybox-static clang-format containerd crun gcc iproute2 libc6-dev libcap-dev libseccomp-dev lxc lxc-dev|liblxc-dev make
-	musl-tools pkgconf|pkg-config procps runc util-linux'
+PACKAGES='busybox-static clang-format containerd gcc iproute2 libc6-dev lxc lxc-dev|liblxc-dev make musl-tools procps runc
+	util-linux'
 NODE_MINIMUM='20.19.0'
 
 say() {
