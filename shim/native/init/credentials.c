@@ -133,9 +133,11 @@ static void give_stdio(const struct setup *setup)
 
 int install_stdio(struct setup *setup)
 {
-	for (int fd = 0; fd <= 2; fd++)
+	for (int fd = 0; fd <= 2; fd++) {
 		if (dup2(setup->fds[SETUP_STDIN + fd], fd) < 0)
 			return fail(setup, "stdio", "cannot install a standard stream");
+		close_received(setup, SETUP_STDIN + (size_t)fd);
+	}
 	give_stdio(setup);
 	return 0;
 }

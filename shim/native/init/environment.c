@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -5,76 +6,101 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/plan.h"
 #include "paths.h"
 #include "setup.h"
 
-#define MAX_PASSWD_LINES 100000
+#define PASSWD_MAX_SIZE (4 << 20)
 
-static bool has_home(const struct setup *setup)
-{
-	for (size_t i = 0; i < setup->environment_count; i++)
-		if (strncmp(setup->environment[i], "HOME=", 5) == 0)
-			return true;
-	return false;
-}
-
-/* The image's: it may be a FIFO, a device, or a link to one, on which a reader waits for ever. */
+/* The image's file. What is not a regular one might never end, or wait for a writer; those of /proc have no size. */
 static FILE *open_passwd(void)
 {
-	int fd = open_inside("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	int fd = open_inside("/etc/passwd", O_RDONLY | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
-	FILE *file;
+	FILE *file = NULL;
 
 	if (fd < 0)
 		return NULL;
-	file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && st.st_size <= PASSWD_MAX_SIZE)
+		file = fdopen(fd, "r");
 	if (!file)
 		close(fd);
 	return file;
 }
 
-/* The sixth field of the first line whose third is the uid. Nothing in the file is trusted. */
-static const char *home_of(uid_t uid, char *line, int room)
+/* The sixth field of a line whose third is the uid, else NULL. */
+static const char *home_in(char *line, uid_t uid)
+{
+	char *fields[6] = {0};
+	uint32_t number;
+
+	line[strcspn(line, "\n")] = '\0';
+	for (int i = 0; i < 6; i++) {
+		fields[i] = strsep(&line, ":");
+		if (!fields[i])
+			return NULL;
+	}
+	return plan_u32(fields[2], &number) == 0 && number == uid ? fields[5] : NULL;
+}
+
+char *find_home(FILE *passwd, uid_t uid)
+{
+	char *line = NULL, *home = NULL;
+	size_t room = 0, total = 0;
+	ssize_t size;
+
+	while (!home && total <= PASSWD_MAX_SIZE && (size = getline(&line, &room, passwd)) > 0) {
+		const char *found = home_in(line, uid);
+
+		total += (size_t)size;
+		if (found)
+			home = strdup(found);
+	}
+	free(line);
+	return home;
+}
+
+static char **find_variable(const struct setup *setup, const char *prefix)
+{
+	for (size_t i = 0; i < setup->environment_count; i++)
+		if (strncmp(setup->environment[i], prefix, strlen(prefix)) == 0)
+			return &setup->environment[i];
+	return NULL;
+}
+
+static char *make_home_variable(uid_t uid)
 {
 	FILE *passwd = open_passwd();
-	const char *home = NULL;
+	char *home = passwd ? find_home(passwd, uid) : NULL;
+	char *variable;
 
-	if (!passwd)
-		return NULL;
-	for (int count = 0; !home && count < MAX_PASSWD_LINES && fgets(line, room, passwd); count++) {
-		char *rest = line, *fields[7] = {0}, *end;
-		int found = 0;
-
-		line[strcspn(line, "\n")] = '\0';
-		while (found < 7 && rest)
-			fields[found++] = strsep(&rest, ":");
-		if (found < 6 || !fields[2][0])
-			continue;
-		if (strtoul(fields[2], &end, 10) == uid && !*end)
-			home = fields[5];
-	}
-	fclose(passwd);
-	return home;
+	if (passwd)
+		fclose(passwd);
+	if (asprintf(&variable, "HOME=%s", home && *home ? home : "/") < 0)
+		variable = NULL;
+	free(home);
+	return variable;
 }
 
 int complete_environment(struct setup *setup)
 {
-	char line[4096];
-	const char *home;
-	char **grown, *entry;
+	char **home = find_variable(setup, "HOME=");
+	char **grown;
 
-	if (has_home(setup))
+	if (home && (*home)[strlen("HOME=")])
 		return 0;
-	home = home_of(setup->uid, line, sizeof(line));
-	if (!home || !*home)
-		home = "/";
-	grown = realloc(setup->environment, (setup->environment_count + 2) * sizeof(char *));
-	if (!grown)
+	if (!home) {
+		grown = realloc(setup->environment, (setup->environment_count + 2) * sizeof(char *));
+		if (!grown)
+			return -1;
+		setup->environment = grown;
+		home = &grown[setup->environment_count];
+		grown[setup->environment_count + 1] = NULL;
+	}
+	*home = make_home_variable(setup->uid);
+	if (!*home)
 		return -1;
-	setup->environment = grown;
-	if (asprintf(&entry, "HOME=%s", home) < 0)
-		return -1;
-	grown[setup->environment_count++] = entry;
-	grown[setup->environment_count] = NULL;
+	if (home == &setup->environment[setup->environment_count])
+		setup->environment_count++;
 	return 0;
 }

@@ -23,12 +23,13 @@ static const char *environment_value(const struct setup *setup, const char *name
 	return value;
 }
 
-/* 0: may be executed; else an errno. */
-static int check_executable(const char *path)
+/* 0: may be executed; else an errno, and whether it is already stat(2)'s. */
+static int check_executable(const char *path, bool *stat_failed)
 {
 	struct stat st;
 
-	if (stat(path, &st) < 0)
+	*stat_failed = stat(path, &st) < 0;
+	if (*stat_failed)
 		return errno;
 	if (S_ISDIR(st.st_mode))
 		return EISDIR;
@@ -54,10 +55,12 @@ static const char *reason(int error)
 	}
 }
 
-static int refuse(struct setup *setup, int error, const char *name)
+static int refuse(struct setup *setup, int error, bool stat_failed)
 {
+	const char *name = setup->arguments[0];
+
 	setup->field = "process.args[0]";
-	if (error == ENOENT || error == ENOTDIR)
+	if (stat_failed)
 		setup_fail(setup, "exec: \"%s\": stat %s: %s", name, name, reason(error));
 	else
 		setup_fail(setup, "exec: \"%s\": %s", name, reason(error));
@@ -65,47 +68,53 @@ static int refuse(struct setup *setup, int error, const char *name)
 	return -1;
 }
 
-static int use(struct setup *setup, const char *path, size_t length, const char *name)
+static int take_path(struct setup *setup)
 {
-	int written = length == 0
-					  ? snprintf(setup->executable, sizeof(setup->executable), "./%s", name)
-					  : snprintf(setup->executable, sizeof(setup->executable), "%.*s/%s", (int)length, path, name);
+	const char *name = setup->arguments[0];
+	bool stat_failed;
+	int error = check_executable(name, &stat_failed);
 
-	return written > 0 && (size_t)written < sizeof(setup->executable) ? 0 : ENAMETOOLONG;
+	if (error)
+		return refuse(setup, error, stat_failed);
+	if (strlen(name) >= sizeof(setup->executable))
+		return refuse(setup, ENAMETOOLONG, false);
+	strcpy(setup->executable, name);
+	return 0;
 }
 
-int find_executable(struct setup *setup)
+/* DIRECTORY/NAME; an empty directory is the current one. False if that is too long. */
+static bool join(struct setup *setup, const char *directory, size_t length, const char *name)
+{
+	size_t room = sizeof(setup->executable);
+	int written = length == 0 ? snprintf(setup->executable, room, "./%s", name)
+							  : snprintf(setup->executable, room, "%.*s/%s", (int)length, directory, name);
+
+	return written > 0 && (size_t)written < room;
+}
+
+static int search_path(struct setup *setup)
 {
 	const char *name = setup->arguments[0];
 	const char *path = environment_value(setup, "PATH");
-	bool denied = false;
+	bool stat_failed;
 
-	if (strchr(name, '/')) {
-		int error = check_executable(name);
-
-		if (error)
-			return refuse(setup, error, name);
-		if (strlen(name) >= sizeof(setup->executable))
-			return refuse(setup, ENAMETOOLONG, name);
-		strcpy(setup->executable, name);
-		return 0;
-	}
+	/* A PATH that is empty has no directories; one in a list is the current directory. */
+	if (path && !*path)
+		path = NULL;
 	while (path && *name) {
 		size_t length = strcspn(path, ":");
 
-		if (use(setup, path, length, name) == 0) {
-			int error = check_executable(setup->executable);
-
-			if (!error)
-				return 0;
-			denied = denied || error == EACCES;
-		}
+		if (join(setup, path, length, name) && check_executable(setup->executable, &stat_failed) == 0)
+			return 0;
 		path = path[length] ? path + length + 1 : NULL;
 	}
-	if (denied)
-		return refuse(setup, EACCES, name);
 	setup->field = "process.args[0]";
 	setup_fail(setup, "exec: \"%s\": executable file not found in $PATH", name);
 	errno = ENOENT;
 	return -1;
+}
+
+int find_executable(struct setup *setup)
+{
+	return strchr(setup->arguments[0], '/') ? take_path(setup) : search_path(setup);
 }

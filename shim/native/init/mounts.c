@@ -59,18 +59,20 @@ int op_attach(void *context, char **arguments)
 	struct lxcri_mount_attr attr = {0}, recursive = {0};
 	const char *target = arguments[1];
 	struct stat st;
-	uint32_t index;
+	uint32_t number;
+	size_t index;
 	int tree, place, failed;
 
-	if (plan_u32(arguments[0], &index) < 0 || parse_attr(arguments + 4, &recursive) < 0)
+	if (plan_u32(arguments[0], &number) < 0 || parse_attr(arguments + 4, &recursive) < 0)
 		return -1;
 	if (plan_u64(arguments[2], &attr.attr_set) < 0 || plan_u64(arguments[3], &attr.attr_clr) < 0)
 		return -1;
-	if (SETUP_TREES + setup->join_count + index >= setup->fd_count) {
+	index = SETUP_TREES + setup->join_count + number;
+	if (index >= setup->fd_count) {
 		errno = EPROTO;
 		return -1;
 	}
-	tree = setup->fds[SETUP_TREES + setup->join_count + index];
+	tree = setup->fds[index];
 	if (fstat(tree, &st) < 0)
 		return -1;
 	/* Recursion first: what is asked of the top mount alone is asked last, so that it wins there. */
@@ -83,6 +85,7 @@ int op_attach(void *context, char **arguments)
 	if (failed)
 		setup_fail(setup, "cannot mount on %s: %s", target, strerror(errno));
 	close(place);
+	close_received(setup, index);
 	return failed;
 }
 
@@ -150,15 +153,16 @@ int op_unmount(void *context, char **arguments)
 	return umount2(arguments[0], MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
-/* Mounts what is open in a second place, with changed attributes. */
-static int attach_copy(int from, int target, unsigned int flags, const struct lxcri_mount_attr *attr)
+/* Mounts what is open, with all mounts below it, in a second place; the attributes are the first mount's alone. */
+static int attach_copy(int from, int target, const struct lxcri_mount_attr *attr)
 {
-	int tree = lxcri_open_tree(from, "", AT_EMPTY_PATH | LXCRI_OPEN_TREE_CLONE | O_CLOEXEC | flags);
+	int tree =
+		lxcri_open_tree(from, "", AT_EMPTY_PATH | LXCRI_OPEN_TREE_CLONE | O_CLOEXEC | (unsigned int)LXCRI_AT_RECURSIVE);
 	int failed;
 
 	if (tree < 0)
 		return -1;
-	failed = change_attr(tree, flags, attr) < 0 || attach_tree(tree, target) < 0 ? -1 : 0;
+	failed = change_attr(tree, 0, attr) < 0 || attach_tree(tree, target) < 0 ? -1 : 0;
 	close(tree);
 	return failed;
 }
@@ -178,7 +182,7 @@ static int mask_file(struct setup *setup, int file)
 		errno = EINVAL;
 		return setup_fail(setup, "/dev/null is not the null device");
 	}
-	failed = attach_copy(null, file, 0, &none);
+	failed = attach_copy(null, file, &none);
 	close(null);
 	return failed;
 }
@@ -204,7 +208,8 @@ int op_mask(void *context, char **arguments)
 	return failed;
 }
 
-/* readonly PATH: a read-only bind of the path onto itself; a missing path is fine. */
+/* readonly PATH: a read-only bind of the path onto itself, not of mounts below it, as in runc; a missing path is fine.
+ */
 int op_readonly(void *context, char **arguments)
 {
 	const struct lxcri_mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY_BIT};
@@ -216,7 +221,7 @@ int op_readonly(void *context, char **arguments)
 		return 0;
 	if (fd < 0)
 		return setup_fail(context, "cannot make %s read-only: %s", path, path_error(errno));
-	failed = attach_copy(fd, fd, LXCRI_AT_RECURSIVE, &attr);
+	failed = attach_copy(fd, fd, &attr);
 	if (failed)
 		setup_fail(context, "cannot make %s read-only: %s", path, strerror(errno));
 	close(fd);

@@ -3,26 +3,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../common/kernel.h"
 
-static int open_how(const char *path, int flags, mode_t mode)
+int open_inside(const char *path, int flags)
 {
 	const struct lxcri_open_how how = {
 		.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC),
-		.mode = mode,
 		.resolve = LXCRI_RESOLVE_NO_MAGICLINKS,
 	};
 
 	return lxcri_openat2(AT_FDCWD, path, &how);
-}
-
-int open_inside(const char *path, int flags)
-{
-	return open_how(path, flags, 0);
 }
 
 static int copy_path(char *copy, const char *path)
@@ -45,20 +40,46 @@ static void close_keeping_errno(int fd)
 	errno = saved;
 }
 
-/* Opens `path`, whose last component is `name` in the directory `parent`, which must be a directory or nothing. */
-static int enter(int parent, const char *path, const char *name, mode_t mode)
+/* As the kernel's own limit. */
+#define MAX_LINKS 40
+
+static int open_tree(const char *path, mode_t mode, int links);
+
+/* Where the link `path`, which is `name` in the directory `parent`, points to: as a path of the container. */
+static int read_link(int parent, const char *name, const char *path, char target[PATH_MAX])
 {
+	char text[PATH_MAX];
+	ssize_t size = readlinkat(parent, name, text, sizeof(text) - 1);
+	int length;
+
+	if (size < 0)
+		return -1;
+	text[size] = '\0';
+	length = text[0] == '/' ? snprintf(target, PATH_MAX, "%s", text)
+							: snprintf(target, PATH_MAX, "%.*s/%s", (int)(strrchr(path, '/') - path), path, text);
+	if (length < PATH_MAX)
+		return 0;
+	errno = ENAMETOOLONG;
+	return -1;
+}
+
+/* Opens `path`, whose last component is `name` in the directory `parent`, which must be a directory or nothing. */
+static int enter(int parent, const char *path, const char *name, mode_t mode, int links)
+{
+	char target[PATH_MAX];
 	int directory = open_inside(path, O_PATH | O_DIRECTORY);
 
 	if (directory >= 0 || errno != ENOENT)
 		return directory;
-	/* A link to nowhere exists for mkdir, but not for open: that is ENOENT, and the truth. */
-	if (mkdirat(parent, name, mode) < 0 && errno != EEXIST)
+	if (mkdirat(parent, name, mode) == 0)
+		return open_inside(path, O_PATH | O_DIRECTORY);
+	/* A link to nowhere exists for mkdir, but not for open. Images have some, as /var/run -> /run without /run. */
+	if (errno != EEXIST || read_link(parent, name, path, target) < 0)
 		return -1;
-	return open_inside(path, O_PATH | O_DIRECTORY);
+	return open_tree(target, mode, links + 1);
 }
 
-int open_directory(const char *path, mode_t mode)
+static int open_tree(const char *path, mode_t mode, int links)
 {
 	char copy[PATH_MAX];
 	int directory;
@@ -67,6 +88,10 @@ int open_directory(const char *path, mode_t mode)
 	directory = open_inside(path, O_PATH | O_DIRECTORY);
 	if (directory >= 0 || errno != ENOENT)
 		return directory;
+	if (links > MAX_LINKS) {
+		errno = ELOOP;
+		return -1;
+	}
 	if (copy_path(copy, path) < 0)
 		return -1;
 	directory = open_inside("/", O_PATH | O_DIRECTORY);
@@ -76,7 +101,7 @@ int open_directory(const char *path, mode_t mode)
 
 		if (slash)
 			*slash = '\0';
-		next = enter(directory, copy, name, mode);
+		next = enter(directory, copy, name, mode, links);
 		close_keeping_errno(directory);
 		directory = next;
 		if (slash)
@@ -84,6 +109,11 @@ int open_directory(const char *path, mode_t mode)
 		name = slash ? slash + 1 : NULL;
 	}
 	return directory;
+}
+
+int open_directory(const char *path, mode_t mode)
+{
+	return open_tree(path, mode, 0);
 }
 
 int open_parent(const char *path, const char **name)
@@ -103,21 +133,34 @@ int open_parent(const char *path, const char **name)
 	return open_directory(parent, 0755);
 }
 
+/* Makes the file that `path` names, or that the link there points to. */
+static int create_file(const char *path, int links)
+{
+	char target[PATH_MAX];
+	const char *name;
+	int parent, fd;
+
+	if (links > MAX_LINKS) {
+		errno = ELOOP;
+		return -1;
+	}
+	parent = open_parent(path, &name);
+	if (parent < 0)
+		return -1;
+	fd = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOCTTY | O_CLOEXEC, 0644);
+	if (fd < 0 && errno == EEXIST && read_link(parent, name, path, target) == 0)
+		fd = create_file(target, links + 1);
+	close_keeping_errno(parent);
+	return fd;
+}
+
 int open_file(const char *path)
 {
 	int fd = open_inside(path, O_PATH);
 	struct stat st;
-	const char *name;
-	int parent;
 
-	if (fd < 0 && errno == ENOENT) {
-		parent = open_parent(path, &name);
-		if (parent < 0)
-			return -1;
-		close(parent);
-		/* By its whole path: where that is a link to nothing, the file is made there. */
-		fd = open_how(path, O_CREAT | O_WRONLY | O_NOCTTY, 0644);
-	}
+	if (fd < 0 && errno == ENOENT)
+		fd = create_file(path, 0);
 	if (fd < 0)
 		return -1;
 	if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode)) {

@@ -12,11 +12,13 @@
 /* open(2), close-on-exec. */
 int open_inside(const char *path, int flags);
 
-/* mkdir -p, and the directory's descriptor (O_PATH). A path that exists is fine, unless it is no directory (ENOTDIR).
+/*
+ * mkdir -p, also through links to nowhere, and the directory's descriptor (O_PATH). A path that exists is fine, unless
+ * it is no directory (ENOTDIR).
  */
 int open_directory(const char *path, mode_t mode);
 
-/* A file's descriptor (O_PATH); it is created empty, and its parents too, where nothing exists. */
+/* A file's descriptor; it is created empty, and its parents too, where nothing exists. No directory (EISDIR). */
 int open_file(const char *path);
 
 /* The directory that holds `path`, made if it is missing, and the name in it. */

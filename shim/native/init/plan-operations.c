@@ -30,9 +30,11 @@ static int op_join(void *context, char **arguments)
 		return -1;
 	}
 	setup->join_count = count;
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
 		if (write(setup->fds[SETUP_TREES + i], "0", 1) != 1)
 			return setup_fail(setup, "cannot join a cgroup: %s", strerror(errno));
+		close_received(setup, SETUP_TREES + i);
+	}
 	return 0;
 }
 
@@ -202,14 +204,15 @@ static const struct plan_operation operations[] = {
 	{"env", 1, op_env},
 };
 
-int run_setup_plan(struct setup *setup, int plan_fd)
+int run_setup_plan(struct setup *setup)
 {
 	/* Never freed: arguments, environment and paths point into it until execve. */
 	struct plan plan;
 
 	setup->field = "init.plan";
-	if (plan_read(&plan, plan_fd) < 0)
+	if (plan_read(&plan, setup->fds[SETUP_PLAN]) < 0)
 		return -1;
+	close_received(setup, SETUP_PLAN);
 	if (plan_run(&plan, operations, sizeof(operations) / sizeof(operations[0]), setup) < 0)
 		return -1;
 	if (!setup->argument_count) {

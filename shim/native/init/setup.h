@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "../common/gate.h"
@@ -58,8 +59,27 @@ struct setup {
 	char executable[4096];
 };
 
-/* Records a failure text (printf-like) and returns -1; errno stays. */
+/* The exit status of an init whose monitor is gone: nobody sees it. */
+#define EXIT_SETUP_FAILED 128
+
+/* All of it. Returns the exit status of an init whose payload was not executed. */
+int run_init(void);
+
+/* failure.c: records a failure text (printf-like) and returns -1; errno stays. */
 int setup_fail(struct setup *setup, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What to tell the monitor, from errno and from what was recorded. */
+struct gate_failure describe_failure(const struct setup *setup);
+int exit_status_of(int error);
+
+/* handshake.c: everything after GATE_HELLO and before GATE_SETUP, batch by batch */
+int receive_descriptors(struct setup *setup);
+/* Each is closed after its use: the container's limit of descriptors, which is set later, may be lower than all. */
+void close_received(struct setup *setup, size_t index);
+/* Waits for Start; returns the pipe on which a failed execve is told, or -1 when the monitor is gone. */
+int wait_for_start(void);
+
+/* signals.c: liblxc leaves the monitor's mask and dispositions; the payload starts with a clean slate. */
+void reset_signals(void);
 
 /* The operations of the plan, each in the file of its concept. `arguments` are as described in plan-operations.c. */
 int op_attach(void *context, char **arguments);
@@ -74,8 +94,8 @@ int op_mknod(void *context, char **arguments);
 int op_symlink(void *context, char **arguments);
 int op_write(void *context, char **arguments);
 
-/* Carries out a whole plan file. Returns 0, or -1 with errno and perhaps setup->failure. */
-int run_setup_plan(struct setup *setup, int plan_fd);
+/* Carries out the whole plan that was received. Returns 0, or -1 with errno and perhaps setup->failure. */
+int run_setup_plan(struct setup *setup);
 
 /* Puts the container's stdio on 0, 1 and 2 and gives it to the container's user. */
 int install_stdio(struct setup *setup);
@@ -83,10 +103,12 @@ int install_stdio(struct setup *setup);
 /* Takes on the process's limits, user, groups, capabilities, working directory. There is no way back. */
 int take_credentials(struct setup *setup);
 
-/* Adds HOME from /etc/passwd where the environment has none, as runc does. */
+/* Gives HOME the value in /etc/passwd where the environment has none or an empty one, as runc does. */
 int complete_environment(struct setup *setup);
+/* The home directory of a user in a passwd file, to be freed; NULL if there is none. */
+char *find_home(FILE *passwd, uid_t uid);
 
-/* Finds the payload as execvp would, as the container's user; fills setup->executable. */
+/* Finds the payload as Go's exec.LookPath would, as the container's user; fills setup->executable. */
 int find_executable(struct setup *setup);
 
 #endif
