@@ -20,7 +20,7 @@ class NamespacedClient extends Client {
 
   override call(service: string, method: string, payload: Uint8Array, options: CallOptions = {}) {
     const metadata = { 'containerd-namespace-ttrpc': this.namespace, ...options.metadata };
-    return super.call(service, method, payload, { timeoutMs: 60_000, ...options, metadata });
+    return super.call(service, method, payload, { timeoutMs: 30_000, ...options, metadata });
   }
 }
 
@@ -156,10 +156,11 @@ export class ShimHost {
     const { task, bundle, client } = shim;
     const init = { id: bundle.id, execId: '' };
     const ignore = () => undefined; // each step may have been done before
-    await task.kill({ ...init, signal: 9, all: true }).catch(ignore);
-    await task.wait(init, { timeoutMs: 10_000 }).catch(ignore);
-    await task.delete(init).catch(ignore);
-    await task.shutdown({ id: bundle.id, now: false }).catch(ignore);
+    const patience = { timeoutMs: 10_000 };
+    await task.kill({ ...init, signal: 9, all: true }, patience).catch(ignore);
+    await task.wait(init, patience).catch(ignore);
+    await task.delete(init, patience).catch(ignore);
+    await task.shutdown({ id: bundle.id, now: false }, patience).catch(ignore);
     client.close();
     await this.call(bundle, 'delete'); // runc's fails where nothing was created
     this.#shims.delete(shim);
