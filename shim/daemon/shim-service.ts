@@ -24,8 +24,8 @@ export function shimHandlers(registry: ContainerRegistry, listen: (namespace: st
 async function cleanUp({ namespace, id }: CleanupRequest, registry: ContainerRegistry) {
   checkIdentifier(namespace, 'namespace');
   checkIdentifier(id, 'container id');
-  const pid = registry.find(namespace, id)?.pid ?? 0;
-  const exit = await registry.cleanUp(namespace, id);
-  if (exit === undefined) return { pid, exitStatus: UNKNOWN_EXIT_STATUS, exitedAt: now() };
+  const removed = await registry.cleanUp(namespace, id);
+  if (removed === undefined) return { pid: 0, exitStatus: UNKNOWN_EXIT_STATUS, exitedAt: now() };
+  const { pid, exit } = removed;
   return { pid, exitStatus: exit.status, exitedAt: exitTime(exit) };
 }

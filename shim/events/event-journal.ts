@@ -65,7 +65,7 @@ export class EventJournal {
 }
 
 /** `/tasks/exec-added` is `exec-added` in a file's name. */
-const topicName = ({ topic }: TaskEvent) => topic.replace(/^.*\//, '');
+export const topicName = ({ topic }: TaskEvent) => topic.replace(/^.*\//, '');
 
 function encode({ number, target, event }: JournalEntry): string {
   const { topic, typeUrl, value, timestamp } = event;

@@ -30,7 +30,7 @@ export interface RegistryOptions {
   readonly logger: Logger;
 }
 
-/** Killing what a dead monitor left may have to wait for its processes: shim/native/monitor/cgroups.c waits 2 s. */
+/** Killing what a dead monitor left may have to wait for its processes: shim/native/monitor/cgroup-removal.c waits 2 s. */
 const CLEANUP_TIMEOUT_MS = 20_000;
 
 /** All containers of this daemon. */
@@ -38,8 +38,8 @@ export class ContainerRegistry {
   readonly #options: RegistryOptions;
   readonly #monitors: SpareMonitors;
   readonly #containers = new Map<string, Container>();
-  /** Ids between the begin of a create and its end, so that no second one comes between. */
-  readonly #creating = new Set<string>();
+  /** Creates under way: no second one of the same id comes between, and whoever removes the container waits. */
+  readonly #creating = new Map<string, Promise<Container>>();
   readonly #publishers = new Map<string, Publisher>();
   /** The newest queue of each id that still has events to send: a container of the same id sends after it. */
   readonly #queues = new Map<string, EventQueue>();
@@ -77,14 +77,25 @@ export class ContainerRegistry {
     const id = checkIdentifier(request.id, 'container id');
     const key = keyOf(namespace, id);
     if (this.#containers.has(key) || this.#creating.has(key)) throw alreadyExists(`container ${id} exists already`);
-    this.#creating.add(key);
+    const creating = this.#create(namespace, id, request);
+    this.#creating.set(key, creating);
     try {
-      const container = await this.#create(namespace, id, request);
+      const container = await creating;
       this.#containers.set(key, container);
       return container;
     } finally {
       this.#creating.delete(key);
     }
+  }
+
+  /**
+   * A client that gives up on its Create has containerd remove the container at once: what comes of the Create then
+   * would have no owner, so the removal begins when it is over.
+   */
+  async #findOnceCreated(namespace: string, id: string): Promise<Container | undefined> {
+    const creating = this.#creating.get(keyOf(namespace, id));
+    if (creating === undefined) return this.find(namespace, id);
+    return creating.catch(() => undefined);
   }
 
   async #create(namespace: string, id: string, request: CreateTaskRequest): Promise<Container> {
@@ -143,20 +154,25 @@ export class ContainerRegistry {
     }
   }
 
-  /** The containerd way: it has to be stopped, or never started. */
-  async delete(container: Container): Promise<ExitRecord> {
+  /**
+   * The containerd way: it has to be stopped, or never started.
+   * @throws StatusError NotFound.
+   */
+  async delete(namespace: string, id: string): Promise<{ pid: number; exit: ExitRecord }> {
+    const container = await this.#findOnceCreated(namespace, id);
+    if (container === undefined) throw notFound(CONTAINER_NOT_CREATED);
     const exit = await container.delete();
     await this.#forget(container);
-    return exit;
+    return { pid: container.pid, exit };
   }
 
   /** Removes a container in any state, without events. @returns how it ended; undefined: there is none. */
-  async cleanUp(namespace: string, id: string): Promise<ExitRecord | undefined> {
-    const container = this.find(namespace, id);
+  async cleanUp(namespace: string, id: string): Promise<{ pid: number; exit: ExitRecord } | undefined> {
+    const container = await this.#findOnceCreated(namespace, id);
     if (container === undefined) return undefined;
     const exit = await container.abandon();
     await this.#forget(container);
-    return exit;
+    return { pid: container.pid, exit };
   }
 
   async #forget(container: Container): Promise<void> {
@@ -170,7 +186,7 @@ export class ContainerRegistry {
 
   /** The directories and cgroups above a container's, which it shares with others of its namespace. */
   async #removeEmptyParents({ namespace }: ContainerRecord): Promise<void> {
-    if ([...this.#containers.keys(), ...this.#creating].some((key) => key.startsWith(`${namespace}/`))) return;
+    if ([...this.#containers.keys(), ...this.#creating.keys()].some((key) => key.startsWith(`${namespace}/`))) return;
     await rmdir(path.join(this.#options.paths.containers, namespace)).catch(() => undefined);
   }
 

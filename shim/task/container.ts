@@ -1,9 +1,12 @@
 import { rm } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import type { Logger } from '../../common/logger.ts';
 import { Code, StatusError, failedPrecondition, internal, invalidArgument, notFound } from '../../common/errors.ts';
 import { SerialQueue } from '../../common/serial-queue.ts';
 import { taskCreate, taskDelete, taskExit, taskStart } from '../events/task-events.ts';
+import type { TaskEvent } from '../events/event.ts';
+import { topicName } from '../events/event-journal.ts';
 import type { EventQueue } from '../events/event-queue.ts';
 import type { ExitRecord, MonitorMessage, MonitorStatus, ProcessIdentity } from '../monitor/messages.ts';
 import { Monitor, type MonitorListener } from '../monitor/monitor.ts';
@@ -11,7 +14,13 @@ import { listProcesses, signalProcesses } from './cgroup-processes.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { Deferred } from './deferred.ts';
 import { explainFailure } from './failure-log.ts';
-import { CANNOT_DELETE_RUNNING, PROCESS_ALREADY_FINISHED, createFailed, startFailed } from './messages.ts';
+import {
+  CANNOT_DELETE_RUNNING,
+  CONTAINER_NOT_CREATED,
+  PROCESS_ALREADY_FINISHED,
+  createFailed,
+  startFailed,
+} from './messages.ts';
 
 export type ContainerStatus = 'creating' | 'created' | 'running' | 'stopped';
 
@@ -24,6 +33,9 @@ export interface ContainerContext {
   /** Removes what a monitor that died has left, and records an end (lxcri-monitor --cleanup). */
   readonly cleanUp: (directory: string) => Promise<ExitRecord>;
 }
+
+/** How long a daemon's start waits for what a monitor tells at once, unless the kernel or a debugger holds it. */
+const GREETING_TIMEOUT_MS = 1000;
 
 const SIGKILL = 9;
 const SIGKILLED_STATUS = 128 + SIGKILL;
@@ -50,8 +62,12 @@ export class Container {
   #status: ContainerStatus = 'creating';
   #init: ProcessIdentity = { pid: 0, startTime: 0n };
   #exit: ExitRecord | undefined;
+  /** The names of the events that were added, by this daemon or an earlier one: none is added twice. */
+  readonly #issued = new Set<string>();
   /** containerd dropped this container; it tells the end to others by itself. */
   #abandoned = false;
+  /** How it ended, once its state directory is gone, which may be another container's by now. */
+  #removed: ExitRecord | undefined;
 
   constructor(context: ContainerContext) {
     this.#context = context;
@@ -85,23 +101,37 @@ export class Container {
 
   /** Takes a container over from an earlier daemon: from its monitor if that lives, else from what it left. */
   async recover(status: MonitorStatus | undefined): Promise<void> {
-    const issued = await this.#context.events.recover();
+    for (const name of await this.#context.events.recover()) this.#issued.add(name);
     if (status !== undefined) this.#init = status.init;
     try {
-      this.#monitor = await Monitor.connect(this.#context.directory, this.#listener(issued));
-      // It tells its state at once; one that was still being created tells it when it knows.
-      if (status !== undefined) await this.#told.promise;
+      this.#monitor = await Monitor.connect(this.#context.directory, this.#listener());
     } catch {
-      await this.#recoverWithoutMonitor(status, issued);
+      await this.#recoverWithoutMonitor(status);
+      return;
     }
+    // It tells its state at once; one that was still being created tells it when it knows.
+    if (status !== undefined) await this.#awaitGreeting(status);
   }
 
-  async #recoverWithoutMonitor(status: MonitorStatus | undefined, issued: ReadonlySet<string>): Promise<void> {
+  /** One that does not answer, because a mount or an unmount hangs, must not keep the daemon from all others. */
+  async #awaitGreeting(status: MonitorStatus): Promise<void> {
+    const late = await Promise.race([this.#told.promise, setTimeout(GREETING_TIMEOUT_MS, status, { ref: false })]);
+    if (late === undefined) return;
+    this.#context.logger.warn(this.#identity, 'the monitor of a container does not answer; its file tells its state');
+    this.#recoverStatus(status);
+    if (status.exit !== undefined) this.#end(status.exit);
+  }
+
+  async #recoverWithoutMonitor(status: MonitorStatus | undefined): Promise<void> {
     const exit = status?.exit ?? (await this.#cleanUpAfterMonitor());
     this.#gone.resolve();
-    if (status !== undefined) this.#receive({ type: 'created', init: status.init }, issued);
-    if (status?.started === true) this.#receive({ type: 'running' }, issued);
-    this.#end(exit, issued);
+    if (status !== undefined) this.#recoverStatus(status);
+    this.#end(exit);
+  }
+
+  #recoverStatus({ init, started }: MonitorStatus): void {
+    this.#receive({ type: 'created', init });
+    if (started) this.#receive({ type: 'running' });
   }
 
   /** @returns the init's pid. */
@@ -155,13 +185,14 @@ export class Container {
   /** Removes a container that has ended, or never ran. @returns how it ended. */
   delete(): Promise<ExitRecord> {
     return this.#queue.run(async () => {
+      if (this.#removed !== undefined) throw notFound(CONTAINER_NOT_CREATED);
       if (this.#status === 'running' || this.#status === 'creating') {
         throw new StatusError(Code.Unknown, CANNOT_DELETE_RUNNING);
       }
       const exit = await this.#stopAndClean();
       // On disk before the rest goes: a crash in between repeats the removal, not the event.
-      await this.#context.events.add(this.record.target, taskDelete(this.record.id, this.pid, exit));
-      await this.#remove();
+      await this.#announce(taskDelete(this.record.id, this.pid, exit));
+      await this.#remove(exit);
       this.#context.events.finish();
       return exit;
     });
@@ -171,14 +202,17 @@ export class Container {
   abandon(): Promise<ExitRecord> {
     this.#abandoned = true;
     return this.#queue.run(async () => {
+      if (this.#removed !== undefined) return this.#removed;
       const exit = await this.#stopAndClean();
       await this.#context.events.discard();
-      await this.#remove();
+      await this.#remove(exit);
       return exit;
     });
   }
 
   async #stopAndClean(): Promise<ExitRecord> {
+    // Before that there may be no process to kill yet, but one to come.
+    if (this.#status === 'creating') await this.#created.promise.catch(() => undefined);
     if (this.#status !== 'stopped') {
       await signalProcesses(this.record.cgroups, SIGKILL);
       await this.#signalInit(SIGKILL);
@@ -189,14 +223,15 @@ export class Container {
     return exit;
   }
 
-  async #remove(): Promise<void> {
+  async #remove(exit: ExitRecord): Promise<void> {
     await rm(this.#context.directory, { recursive: true, force: true });
+    this.#removed = exit;
   }
 
-  #listener(issued: ReadonlySet<string> = new Set()): MonitorListener {
+  #listener(): MonitorListener {
     return {
       message: (message) => {
-        this.#receive(message, issued);
+        this.#receive(message);
       },
       closed: () => {
         void this.#monitorClosed();
@@ -204,20 +239,26 @@ export class Container {
     };
   }
 
-  /** Events are added here, where the order of things is the monitor's. What was issued already is not repeated. */
-  #receive(message: MonitorMessage, issued: ReadonlySet<string>): void {
+  async #announce(event: TaskEvent): Promise<void> {
+    const name = topicName(event);
+    if (this.#issued.has(name)) return;
+    this.#issued.add(name);
+    await this.#context.events.add(this.record.target, event);
+  }
+
+  /** Events are added here, where the order of things is the monitor's. */
+  #receive(message: MonitorMessage): void {
     this.#told.resolve();
     switch (message.type) {
       case 'created':
         this.#init = message.init;
         this.#status = 'created';
-        if (!issued.has('create')) this.#announceCreate();
+        this.#announceCreate();
         this.#created.resolve(message.init);
         break;
       case 'running':
         this.#status = 'running';
-        if (!issued.has('start'))
-          void this.#context.events.add(this.record.target, taskStart(this.record.id, this.pid));
+        void this.#announce(taskStart(this.record.id, this.pid));
         this.#started.resolve();
         break;
       case 'start-failed':
@@ -227,7 +268,7 @@ export class Container {
         void this.#fail(message.text);
         break;
       case 'exited':
-        this.#end(message.exit, issued);
+        this.#end(message.exit);
         break;
       case 'signalled':
         this.#signalled.shift()?.resolve(message.errno);
@@ -242,11 +283,11 @@ export class Container {
   }
 
   #announceCreate(): void {
-    const { id, bundle, stdio, target } = this.record;
+    const { id, bundle, stdio } = this.record;
     const rootfs = [...this.record.rootfs];
     const io = { stdin: stdio.stdin, stdout: stdio.stdout, stderr: stdio.stderr, terminal: stdio.terminal };
     const event = taskCreate({ containerId: id, bundle, rootfs, io, checkpoint: '', pid: this.pid });
-    void this.#context.events.add(target, event);
+    void this.#announce(event);
   }
 
   async #fail(text: string): Promise<void> {
@@ -258,14 +299,12 @@ export class Container {
   }
 
   /** The end of a container that existed for containerd. */
-  #end(exit: ExitRecord, issued: ReadonlySet<string>): void {
-    if (this.#exit !== undefined) return;
+  #end(exit: ExitRecord): void {
     this.#status = 'stopped';
+    if (this.#exit !== undefined) return;
     const announced = this.#created.settled;
     this.#created.reject(new StatusError(Code.Unknown, createFailed('the container ended before it was created')));
-    if (announced && !this.#abandoned && !issued.has('exit')) {
-      void this.#context.events.add(this.record.target, taskExit(this.record.id, this.pid, exit));
-    }
+    if (announced && !this.#abandoned) void this.#announce(taskExit(this.record.id, this.pid, exit));
     this.#settleStopped(exit);
   }
 
@@ -281,7 +320,7 @@ export class Container {
     this.#told.resolve();
     if (this.#status !== 'stopped') {
       this.#context.logger.error(this.#identity, 'the monitor of a container died; what it left is removed');
-      this.#end(await this.#cleanUpAfterMonitor(), new Set());
+      this.#end(await this.#cleanUpAfterMonitor());
     }
     this.#gone.resolve();
   }

@@ -90,9 +90,9 @@ export class TaskService {
   }
 
   async delete(namespace: string, { id, execId }: DeleteRequest): Promise<DeleteResponse> {
-    const container = this.#init(namespace, id, execId);
-    const exit = await this.#registry.delete(container);
-    return { pid: container.pid, ...exitResponse(exit) };
+    if (execId !== '') this.#init(namespace, id, execId);
+    const { pid, exit } = await this.#registry.delete(namespace, id);
+    return { pid, ...exitResponse(exit) };
   }
 
   async pids(namespace: string, { id }: PidsRequest): Promise<PidsResponse> {

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { Code, StatusError } from '../../common/errors.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
@@ -77,6 +78,24 @@ test('a created container can be deleted', async (t) => {
   const { task, init, pid } = await fixture.created(t, { args: ['sleep', '1000'] });
   t.is((await task.delete(init)).pid, pid);
   t.false(await isAlive(pid));
+});
+
+test('a Delete during a Create waits, and removes what was created', async (t) => {
+  const { task, bundle } = await fixture.shim(t, { args: ['sleep', '1000'] });
+  const init = { id: bundle.id, execId: '' };
+  const [{ pid }, removed] = await Promise.all([task.create(createRequest(bundle)), task.delete(init)]);
+  t.is(removed.pid, pid);
+  await refused(t, task.state(init), Code.NotFound, /container not created|not found/);
+});
+
+test('of two Deletes one removes the container and tells so; the other finds none', async (t) => {
+  const { task, init } = await fixture.created(t, { args: ['sleep', '1000'] });
+  const results = await Promise.allSettled([task.delete(init), task.delete(init)]);
+  t.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+  // Time for an event too many.
+  await setTimeout(500);
+  const topics = fixture.host.events.of(init.id).map(({ topic }) => topic);
+  t.deepEqual(topics, ['/tasks/create', '/tasks/exit', '/tasks/delete']);
 });
 
 test('a running container cannot be deleted', async (t) => {
