@@ -59,7 +59,7 @@ async function run(
     const container = await registry.create(namespace, createRequest(bundle, { stdout, stderr: stdout }));
     await container.start();
     const { status } = await container.wait();
-    await registry.delete(container);
+    await registry.delete(namespace, id);
     return { status, output: await readFile(log, 'utf8') };
   } finally {
     await bundle.log.close();
