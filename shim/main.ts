@@ -6,6 +6,11 @@ import { RunPaths } from './daemon/paths.ts';
 /** A `start` that containerd made may take its time until it connects. */
 const DEFAULT_LINGER_MS = 30_000;
 
+/** Milliseconds; what is no number is as if it were not set. */
+function parseLinger(text = ''): number {
+  return /^\d+$/.test(text) ? Number(text) : DEFAULT_LINGER_MS;
+}
+
 async function main(): Promise<void> {
   const { LXCRI_LINGER_MS, LXCRI_CGROUP_DIRS, LXCRI_LOG_LEVEL } = process.env;
   const logger = createLogger(LXCRI_LOG_LEVEL ?? 'info');
@@ -14,7 +19,7 @@ async function main(): Promise<void> {
   });
   const daemon = await Daemon.start({
     paths: RunPaths.fromEnvironment(process.env),
-    lingerMs: Number(LXCRI_LINGER_MS ?? DEFAULT_LINGER_MS) || DEFAULT_LINGER_MS,
+    lingerMs: parseLinger(LXCRI_LINGER_MS),
     ownCgroups: LXCRI_CGROUP_DIRS ?? '',
     logger,
   });

@@ -166,7 +166,7 @@ export class Container {
   }
 
   async #signalInit(signal: number): Promise<number> {
-    if (this.#monitor === undefined) return ESRCH;
+    if (this.#monitor === undefined || this.#status === 'stopped') return ESRCH;
     const answer = new Deferred<number>();
     this.#signalled.push(answer);
     this.#monitor.signal(signal);
@@ -175,7 +175,9 @@ export class Container {
 
   async pids(): Promise<number[]> {
     const [cgroup] = this.record.cgroups;
-    return this.#status === 'stopped' || cgroup === undefined ? [] : listProcesses(cgroup);
+    // Not none: after its own restart containerd 1.7 would take that for a shim without a container, and forget the end.
+    if (this.#status === 'stopped') return [this.pid];
+    return cgroup === undefined ? [] : listProcesses(cgroup);
   }
 
   closeStdin(): void {

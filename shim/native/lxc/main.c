@@ -13,6 +13,7 @@
 
 #include "../common/driver.h"
 #include "../common/gate.h"
+#include "init-status.h"
 #include "mount-namespace.h"
 
 struct orders {
@@ -72,7 +73,7 @@ static int run(const struct orders *orders)
 		return fail("cannot load the LXC configuration");
 	container->want_daemonize(container, false);
 	report.started = container->start(container, 0, init);
-	report.status = container->error_num;
+	report.status = hidden_init_status() == -1 ? container->error_num : hidden_init_status();
 	if (write(DRIVER_FD, &report, sizeof(report)) != (ssize_t)sizeof(report))
 		return fail("cannot report the container's end");
 	return 0;
