@@ -232,6 +232,13 @@ test.serial('does not get out: through the descriptors of the init', async (t) =
   t.deepEqual(await host(), before);
 });
 
+test.serial('does not get out: through an init that waits for Start, in a PID namespace that is shared', async (t) => {
+  const { pid } = await fixture.created(t);
+  const asks = `for link in fd/0 fd/3 cwd root; do readlink /proc/${pid}/$link; done; cat /proc/${pid}/environ`;
+  const said = await attempt(t, { title: '', hostPids: true, asks, says: /./ });
+  t.regex(said, /^cat: can't open '[^']*environ': Permission denied\n$/);
+});
+
 test.serial('a masked file hides behind the null device and nothing else', async (t) => {
   const said = await attempt(t, {
     title: '',

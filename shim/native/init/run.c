@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +40,10 @@ int run_init(void)
 	struct gate_failure failure;
 	int report;
 
+	/* In a PID namespace that it shares, no other container's process may trace it or open its descriptors. Exec
+	 * gives this up. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return EXIT_SETUP_FAILED;
 	/* Whatever liblxc or the monitor left open must not reach the payload. */
 	if (lxcri_close_range(GATE_INIT_FD, ~0u, 0) < 0 || fcntl(GATE_FD, F_SETFD, FD_CLOEXEC) < 0)
 		return EXIT_SETUP_FAILED;
