@@ -24,8 +24,8 @@ export async function listProcesses(cgroup: string): Promise<number[]> {
 const SIGKILL = 9;
 
 /**
- * Sends a signal to every process in the container's cgroup. What it starts meanwhile gets it too: by cgroup.kill in
- * v2; in v1 they are frozen for the time, and for SIGKILL the list is read until it is empty of new ones.
+ * Sends a signal to every process in the container's cgroup. So that none is started meanwhile without it, they are
+ * frozen for the time in v1; in v2 that holds for SIGKILL alone, by cgroup.kill.
  */
 export async function signalProcesses(cgroups: readonly string[], signal: number): Promise<void> {
   const [first] = cgroups;

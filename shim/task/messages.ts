@@ -1,5 +1,5 @@
 /**
- * Texts of errors that clients of the Task service match (shim-contract; containerd's runtime/v2/runc and moby's
+ * Texts of errors that clients of the Task service match (containerd's runtime/v2/runc and moby's
  * daemon/errors.go). Docker finds "not found" anywhere, so no other error may contain it.
  */
 export const CONTAINER_NOT_CREATED = 'container not created';

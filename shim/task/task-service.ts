@@ -27,8 +27,7 @@ import type { ContainerRegistry } from './container-registry.ts';
 import { processDoesNotExist } from './messages.ts';
 
 /**
- * Go's zero time, year 1: what containerd takes for "has not exited". An absent field would be 1970 from 1.7 on
- * (shim-contract, State).
+ * Go's zero time, year 1: what containerd takes for "has not exited". An absent field would be 1970 from 1.7 on.
  */
 const NOT_EXITED: Timestamp = { seconds: -62135596800n, nanos: 0 };
 

@@ -37,7 +37,6 @@
 #define LXCRI_MOVE_MOUNT_T_EMPTY_PATH 0x40u
 #define LXCRI_CLOSE_RANGE_CLOEXEC 4u
 #define LXCRI_RESOLVE_NO_MAGICLINKS 0x02u
-#define LXCRI_PROC_SUPER_MAGIC 0x9fa0
 
 struct lxcri_mount_attr {
 	uint64_t attr_set;

@@ -1,6 +1,6 @@
 /*
  * Finding the payload. The rules and the texts are those of Go's exec.LookPath, because Docker tells 126 from 127 by
- * the words of the error (see shim-contract: Task methods).
+ * the words of the error.
  */
 #include <errno.h>
 #include <fcntl.h>

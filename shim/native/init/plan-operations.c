@@ -49,7 +49,7 @@ static int op_cgroup_namespace(void *context, char **arguments)
 
 static int append(char ***list, size_t *count, char *word)
 {
-	/* Grows by doubling whenever the count is a power of two; one place is kept for the closing NULL. */
+	/* Grows by doubling at 0, 1, 3, 7, …; one place is kept for the closing NULL. */
 	if ((*count & (*count + 1)) == 0) {
 		char **grown = realloc(*list, (2 * *count + 2) * sizeof(char *));
 

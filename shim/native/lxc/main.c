@@ -2,7 +2,7 @@
  * The lxc driver: runs one container in the foreground through liblxc and so is LXC's monitor for it (lxc-info and
  * lxc-attach find it by its command socket). Its orders are: LXC's path, the container's name, the configuration file,
  * the container's root file system, and the directory on which liblxc mounts that. It reports when the container has
- * ended and liblxc has removed its cgroup.
+ * ended.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /*
- * The container's cgroups, removed by us whoever forgot them: liblxc removes them at a regular end, but not when it
- * was killed, and not while a process of a container without a PID namespace lives on.
+ * The container's cgroups are ours to remove (cgroup-setup.c): at its end, and, by --cleanup, after a monitor that was
+ * killed. What still runs in them, as it may without a PID namespace, is killed.
  */
 #include <dirent.h>
 #include <errno.h>

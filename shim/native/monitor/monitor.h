@@ -103,7 +103,7 @@ struct monitor {
 	bool released;
 };
 
-/* plan-operations.c: reads `plan`; nothing is done yet, so that cleanup can read it too. */
+/* plan-operations.c: reads `monitor.plan`; nothing is done yet, so that cleanup can read it too. */
 int monitor_read_plan(struct monitor *monitor);
 
 /* rootfs.c */
@@ -144,7 +144,7 @@ int command_signal(struct monitor *monitor, int number);
 
 /* status-file.c */
 void write_status(const struct monitor *monitor);
-/* The status file of an earlier monitor, for cleanup: true and *stopped where it recorded the end. */
+/* The status file of an earlier monitor, for cleanup: whether it recorded the end. */
 bool status_is_stopped(void);
 
 /* control.c */
