@@ -20,6 +20,9 @@ export const Code = {
 } as const;
 export type Code = (typeof Code)[keyof typeof Code];
 
+/** gRPC sends a message in a header, and readers of logs want none either that quotes a megabyte of input. */
+const MAX_MESSAGE = 4096;
+
 /**
  * The one error class of this project. `message` names what was wrong (the field, the value) and what mends it;
  * callers such as Docker match on some texts, which therefore live in `common/messages.ts` with a test.
@@ -30,7 +33,7 @@ export class StatusError extends Error {
   readonly code: Code;
 
   constructor(code: Code, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE)}…`, options);
     this.code = code;
   }
 

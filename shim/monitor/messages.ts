@@ -47,7 +47,7 @@ export function parseMonitorMessage(line: string): MonitorMessage {
 
 /** The monitor's file `status` (shim/native/monitor/status-file.c). */
 export interface MonitorStatus {
-  readonly phase: 'created' | 'running' | 'stopped';
+  readonly phase: 'creating' | 'created' | 'running' | 'stopped';
   /** The payload was executed. */
   readonly started: boolean;
   readonly init: ProcessIdentity;
@@ -66,7 +66,7 @@ export function parseMonitorStatus(text: string): MonitorStatus {
       }),
   );
   const phase = lines.get('phase')?.[0];
-  if (phase !== 'created' && phase !== 'running' && phase !== 'stopped') {
+  if (phase !== 'creating' && phase !== 'created' && phase !== 'running' && phase !== 'stopped') {
     throw new Error(`a status file has phase ${String(phase)}`);
   }
   const exit = lines.get('exit');

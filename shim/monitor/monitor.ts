@@ -66,6 +66,11 @@ export class Monitor {
     this.#stream.write(`signal ${number}\n`);
   }
 
+  /** Ends the container in whatever state it is, also while it is being created. */
+  abort(): void {
+    this.#stream.write('abort\n');
+  }
+
   closeStdin(): void {
     this.#stream.write('close-stdin\n');
   }

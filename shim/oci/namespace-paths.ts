@@ -20,7 +20,7 @@ const PROC_NAMES: Readonly<Record<NamespaceType, string>> = {
 /**
  * Looks at the namespaces that the spec joins by path: each must be there and be a namespace, and where the container
  * would set a host name or a sysctl in one, it must not be the host's own. Throws InvalidArgument with the path.
- * That it is of the right type is left to setns(2), which checks it where it is joined.
+ * That it is of the right type takes a system call that Node does not have: it is left to whoever joins it.
  */
 export async function checkNamespacePaths(spec: Spec): Promise<void> {
   await Promise.all(spec.linux.namespaces.map((namespace, index) => checkPath(spec, namespace, index)));

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { writeFileAtomic } from '../../common/atomic-file.ts';
 import { readTextIfExists } from '../../common/files.ts';
 import type { Mount } from '../../proto/gen/containerd/types/mount.ts';
@@ -29,7 +30,11 @@ export async function writeContainerRecord(directory: string, record: ContainerR
   await writeFileAtomic(`${directory}/${FILE}`, JSON.stringify(record));
 }
 
-/** Undefined where the daemon that made the directory died before it wrote the record: then nothing runs there. */
+export async function removeContainerRecord(directory: string): Promise<void> {
+  await rm(`${directory}/${FILE}`, { force: true });
+}
+
+/** Undefined where a daemon died before it wrote the record, or while it removed the directory: nothing runs there. */
 export async function readContainerRecord(directory: string): Promise<ContainerRecord | undefined> {
   const text = await readTextIfExists(`${directory}/${FILE}`);
   return text === undefined ? undefined : (JSON.parse(text) as ContainerRecord);

@@ -33,13 +33,16 @@ export interface RegistryOptions {
 /** Killing what a dead monitor left may have to wait for its processes: shim/native/monitor/cgroup-removal.c waits 2 s. */
 const CLEANUP_TIMEOUT_MS = 20_000;
 
+/** How long a create may keep a removal waiting, of the 5 s that containerd gives it. */
+const CREATE_PATIENCE_MS = 1000;
+
 /** All containers of this daemon. */
 export class ContainerRegistry {
   readonly #options: RegistryOptions;
   readonly #monitors: SpareMonitors;
   readonly #containers = new Map<string, Container>();
   /** Creates under way: no second one of the same id comes between, and whoever removes the container waits. */
-  readonly #creating = new Map<string, Promise<Container>>();
+  readonly #creating = new Map<string, Creation>();
   readonly #publishers = new Map<string, Publisher>();
   /** The newest queue of each id that still has events to send: a container of the same id sends after it. */
   readonly #queues = new Map<string, EventQueue>();
@@ -77,8 +80,9 @@ export class ContainerRegistry {
     const id = checkIdentifier(request.id, 'container id');
     const key = keyOf(namespace, id);
     if (this.#containers.has(key) || this.#creating.has(key)) throw alreadyExists(`container ${id} exists already`);
-    const creating = this.#create(namespace, id, request);
-    this.#creating.set(key, creating);
+    const abort = new AbortController();
+    const creating = this.#create(namespace, id, request, abort.signal);
+    this.#creating.set(key, { creating, abort });
     try {
       const container = await creating;
       this.#containers.set(key, container);
@@ -90,15 +94,21 @@ export class ContainerRegistry {
 
   /**
    * A client that gives up on its Create has containerd remove the container at once: what comes of the Create then
-   * would have no owner, so the removal begins when it is over.
+   * would have no owner, so the removal begins when it is over. One that hangs is ended.
    */
   async #findOnceCreated(namespace: string, id: string): Promise<Container | undefined> {
-    const creating = this.#creating.get(keyOf(namespace, id));
-    if (creating === undefined) return this.find(namespace, id);
-    return creating.catch(() => undefined);
+    const creation = this.#creating.get(keyOf(namespace, id));
+    if (creation === undefined) return this.find(namespace, id);
+    const { creating, abort } = creation;
+    const timer = setTimeout(() => {
+      abort.abort();
+    }, CREATE_PATIENCE_MS);
+    const container = await creating.catch(() => undefined);
+    clearTimeout(timer);
+    return container;
   }
 
-  async #create(namespace: string, id: string, request: CreateTaskRequest): Promise<Container> {
+  async #create(namespace: string, id: string, request: CreateTaskRequest, signal: AbortSignal): Promise<Container> {
     const { paths, backend, logger } = this.#options;
     const { bundle, rootfs } = request;
     const { stdin, stdout, stderr, terminal } = request;
@@ -108,8 +118,7 @@ export class ContainerRegistry {
     const { ioUid, ioGid } = readTaskOptions(request.options);
     if (ioUid !== 0 || ioGid !== 0) plan.add('stdio-owner', ioUid, ioGid);
     if (request.checkpoint !== '') throw invalidArgument('checkpoint: this shim cannot restore one yet');
-    if (!path.isAbsolute(bundle))
-      throw invalidArgument(`bundle is ${JSON.stringify(bundle)}: expected an absolute path`);
+    checkBundle(bundle);
 
     const [{ value: spec, warnings }, publisher] = await Promise.all([
       readSpec(bundle),
@@ -130,24 +139,22 @@ export class ContainerRegistry {
     const build = paths.build;
     const journal = newJournalName(id);
     const record = { namespace, id, bundle, backend: backend.name, stdio, rootfs, target, cgroups, build, journal };
-    const container = this.#newContainer(record, directory);
-    await this.#launch(container, record, directory, prepared, plan);
-    return container;
+    return this.#launch({ record, directory, prepared, plan, signal });
   }
 
-  async #launch(
-    container: Container,
-    record: ContainerRecord,
-    directory: string,
-    prepared: PreparedContainer,
-    plan: Plan,
-  ): Promise<void> {
+  async #launch({ record, directory, prepared, plan, signal }: Launch): Promise<Container> {
     await makeStateDirectory(directory, record.id);
+    const container = this.#newContainer(record, directory);
     try {
       await Promise.all([writePlans(directory, prepared, plan), writeContainerRecord(directory, record)]);
-      await container.create(await this.#monitors.take());
+      const created = container.create(await this.#monitors.take());
+      whenAborted(signal, () => {
+        container.abort();
+      });
+      await created;
+      return container;
     } catch (error) {
-      await container.cleanedUp();
+      await container.withdraw();
       await rm(directory, { recursive: true, force: true });
       await this.#removeEmptyParents(record);
       throw error;
@@ -185,8 +192,9 @@ export class ContainerRegistry {
   }
 
   /** The directories and cgroups above a container's, which it shares with others of its namespace. */
-  async #removeEmptyParents({ namespace }: ContainerRecord): Promise<void> {
-    if ([...this.#containers.keys(), ...this.#creating.keys()].some((key) => key.startsWith(`${namespace}/`))) return;
+  async #removeEmptyParents({ namespace, id }: ContainerRecord): Promise<void> {
+    const others = [...this.#containers.keys(), ...this.#creating.keys()].filter((key) => key !== keyOf(namespace, id));
+    if (others.some((key) => key.startsWith(`${namespace}/`))) return;
     await rmdir(path.join(this.#options.paths.containers, namespace)).catch(() => undefined);
   }
 
@@ -253,6 +261,27 @@ export class ContainerRegistry {
   }
 }
 
+/** A create under way, and how it is ended. */
+interface Creation {
+  readonly creating: Promise<Container>;
+  readonly abort: AbortController;
+}
+
+/** What a container starts from. */
+interface Launch {
+  readonly record: ContainerRecord;
+  readonly directory: string;
+  readonly prepared: PreparedContainer;
+  readonly plan: Plan;
+  /** Aborted when the container is to be removed before it is there. */
+  readonly signal: AbortSignal;
+}
+
+function whenAborted(signal: AbortSignal, action: () => void): void {
+  if (signal.aborted) action();
+  else signal.addEventListener('abort', action);
+}
+
 let journals = 0;
 
 /** Unique for each container, also among those that had the same id; sorts by time. */
@@ -260,12 +289,22 @@ const newJournalName = (id: string) => `${id}@${Date.now().toString().padStart(1
 
 const keyOf = (namespace: string, id: string) => `${namespace}/${id}`;
 
+function checkBundle(bundle: string): void {
+  if (bundle.includes('\0')) throw invalidArgument('bundle contains a NUL character');
+  if (!path.isAbsolute(bundle)) {
+    throw invalidArgument(`bundle is ${JSON.stringify(bundle)}: expected an absolute path`);
+  }
+}
+
 async function checkRootfs(spec: Spec, mountTarget: string | undefined): Promise<void> {
   const { path: root } = spec.root;
-  const found = await stat(mountTarget ?? root).catch((error: unknown) => error);
+  const found = await stat(mountTarget ?? root).catch((error: unknown) => error as Error);
   if (found instanceof Error) {
     if (!hasErrorCode(found, 'ENOENT', 'ENOTDIR')) throw found;
     throw invalidArgument(`config.json: root.path is ${JSON.stringify(root)}: there is no such directory`);
+  }
+  if (!found.isDirectory()) {
+    throw invalidArgument(`config.json: root.path is ${JSON.stringify(root)}: expected a directory`);
   }
   if (mountTarget !== undefined && path.resolve(root) !== mountTarget) {
     throw invalidArgument(

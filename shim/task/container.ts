@@ -11,7 +11,7 @@ import type { EventQueue } from '../events/event-queue.ts';
 import type { ExitRecord, MonitorMessage, MonitorStatus, ProcessIdentity } from '../monitor/messages.ts';
 import { Monitor, type MonitorListener } from '../monitor/monitor.ts';
 import { listProcesses, signalProcesses } from './cgroup-processes.ts';
-import type { ContainerRecord } from './container-record.ts';
+import { removeContainerRecord, type ContainerRecord } from './container-record.ts';
 import { Deferred } from './deferred.ts';
 import { explainFailure } from './failure-log.ts';
 import {
@@ -94,9 +94,11 @@ export class Container {
     return init.pid;
   }
 
-  /** Resolves once everything of a container whose create failed is cleaned up. */
-  async cleanedUp(): Promise<void> {
+  /** For a container whose create failed: resolves once everything of it is cleaned up. */
+  async withdraw(): Promise<void> {
     if (this.#monitor !== undefined) await this.#gone.promise;
+    // A later container of the same id waits for this one's events.
+    await this.#context.events.discard();
   }
 
   /** Takes a container over from an earlier daemon: from its monitor if that lives, else from what it left. */
@@ -212,10 +214,15 @@ export class Container {
     });
   }
 
+  /** Ends the container while it is being created. */
+  abort(): void {
+    this.#monitor?.abort();
+  }
+
   async #stopAndClean(): Promise<ExitRecord> {
-    // Before that there may be no process to kill yet, but one to come.
-    if (this.#status === 'creating') await this.#created.promise.catch(() => undefined);
-    if (this.#status !== 'stopped') {
+    // There may be no process to kill yet, but one to come; and cgroups that are not ours yet.
+    if (this.#status === 'creating') this.abort();
+    if (this.#status === 'created' || this.#status === 'running') {
       await signalProcesses(this.record.cgroups, SIGKILL);
       await this.#signalInit(SIGKILL);
     }
@@ -226,6 +233,8 @@ export class Container {
   }
 
   async #remove(exit: ExitRecord): Promise<void> {
+    // First, so that the rest is nobody's, should this be interrupted.
+    await removeContainerRecord(this.#context.directory);
     await rm(this.#context.directory, { recursive: true, force: true });
     this.#removed = exit;
   }
@@ -253,12 +262,15 @@ export class Container {
     this.#told.resolve();
     switch (message.type) {
       case 'created':
+        // A monitor that greets late tells what its file has told.
+        if (this.#created.settled) break;
         this.#init = message.init;
         this.#status = 'created';
         this.#announceCreate();
         this.#created.resolve(message.init);
         break;
       case 'running':
+        if (this.#started.settled) break;
         this.#status = 'running';
         void this.#announce(taskStart(this.record.id, this.pid));
         this.#started.resolve();

@@ -79,7 +79,9 @@ async function hasOtherOwner({ build }: ContainerRecord, paths: RunPaths): Promi
   });
 }
 
+/** Undefined: the container was still being created. */
 async function readStatus(directory: string): Promise<MonitorStatus | undefined> {
   const text = await readTextIfExists(path.join(directory, 'status'));
-  return text === undefined ? undefined : parseMonitorStatus(text);
+  const status = text === undefined ? undefined : parseMonitorStatus(text);
+  return status?.phase === 'creating' ? undefined : status;
 }

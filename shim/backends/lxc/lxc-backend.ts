@@ -14,7 +14,7 @@ import { planDevices } from './device-plan.ts';
 import { HONOURED } from './honoured.ts';
 import { LxcConfig } from './lxc-config.ts';
 import { MountPlanner, isSysfsOfUserNamespace } from './mount-plan.ts';
-import { configureNamespaces, hasNewNamespace } from './namespaces.ts';
+import { configureNamespaces, hasNewNamespace, planNamespaces } from './namespaces.ts';
 import { planProcess } from './process-plan.ts';
 
 export interface LxcBackendOptions {
@@ -91,6 +91,7 @@ export class LxcBackend implements Backend {
     const plan = new Plan();
     const files = [path.dirname(directory), id, path.join(directory, 'lxc.conf')];
     for (const order of [...files, spec.root.path, this.#rootfsMount]) plan.add('order', order);
+    planNamespaces(spec, plan);
     planCgroups(spec, this.#hierarchies, cgroup, plan);
     return plan;
   }

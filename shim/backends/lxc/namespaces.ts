@@ -1,4 +1,5 @@
 import { invalidArgument } from '../../../common/errors.ts';
+import type { Plan } from '../../monitor/plan.ts';
 import { checkNamespacePaths } from '../../oci/namespace-paths.ts';
 import type { Namespace, NamespaceType, Spec } from '../../oci/spec.ts';
 import type { LxcConfig } from './lxc-config.ts';
@@ -13,6 +14,18 @@ const LXC_NAMES: Readonly<Record<NamespaceType, string>> = {
   user: 'user',
   cgroup: 'cgroup',
   time: 'time',
+};
+
+/** include/uapi/linux/sched.h */
+const CLONE_FLAGS: Readonly<Record<NamespaceType, number>> = {
+  time: 0x00000080,
+  mount: 0x00020000,
+  cgroup: 0x02000000,
+  uts: 0x04000000,
+  ipc: 0x08000000,
+  user: 0x10000000,
+  pid: 0x20000000,
+  network: 0x40000000,
 };
 
 export const findNamespace = (spec: Spec, type: NamespaceType): Namespace | undefined =>
@@ -47,4 +60,12 @@ export async function configureNamespaces(config: LxcConfig, spec: Spec): Promis
     config.set('lxc.idmap', `u ${containerID} ${hostID} ${size}`);
   for (const { containerID, hostID, size } of gidMappings)
     config.set('lxc.idmap', `g ${containerID} ${hostID} ${size}`);
+}
+
+/** Has the monitor check the type of each namespace that is joined by path, which liblxc does not, and Node cannot. */
+export function planNamespaces({ linux }: Spec, plan: Plan): void {
+  linux.namespaces.forEach(({ type, path }, index) => {
+    if (path === undefined) return;
+    plan.add('field', `linux.namespaces[${index}].path`).add('namespace', type, CLONE_FLAGS[type], path);
+  });
 }

@@ -108,8 +108,9 @@ static int op_group(void *context, char **arguments)
 	struct setup *setup = context;
 
 	if (setup->group_count == SETUP_MAX_GROUPS) {
+		setup->field = "process.user.additionalGids";
 		errno = E2BIG;
-		return -1;
+		return setup_fail(setup, "there are more than %d groups", SETUP_MAX_GROUPS);
 	}
 	return plan_u32(arguments[0], &setup->groups[setup->group_count++]);
 }

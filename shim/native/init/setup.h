@@ -10,7 +10,8 @@
 #include "../common/gate.h"
 
 #define SETUP_MAX_FDS 1024
-#define SETUP_MAX_GROUPS 4096
+/* NGROUPS_MAX of Linux */
+#define SETUP_MAX_GROUPS 65536
 #define SETUP_MAX_RLIMITS 16
 
 /* The first descriptors that the monitor sends; mount sources follow. */

@@ -90,14 +90,15 @@ static bool remove_tree(int parent, const char *name, int depth)
 	return unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT;
 }
 
-static bool remove_cgroup(const struct cgroup *cgroup)
+static bool remove_cgroup(const struct cgroup *cgroup, bool kill_members_too)
 {
 	int base = open(cgroup->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *path = cgroup->path + 1;
 	bool removed;
 
 	if (base < 0)
 		return errno == ENOENT;
-	removed = remove_tree(base, cgroup->path + 1, 0);
+	removed = kill_members_too ? remove_tree(base, path, 0) : unlinkat(base, path, AT_REMOVEDIR) == 0;
 	close(base);
 	return removed;
 }
@@ -106,9 +107,15 @@ static bool remove_all(const struct monitor *monitor)
 {
 	bool all = true;
 
-	for (size_t i = 0; i < monitor->cgroup_count; i++)
-		all = remove_cgroup(&monitor->cgroups[i]) && all;
+	for (size_t i = 0; i < monitor->made_cgroups; i++)
+		all = remove_cgroup(&monitor->cgroups[i], true) && all;
 	return all;
+}
+
+void remove_empty_cgroups(const struct monitor *monitor)
+{
+	for (size_t i = 0; i < monitor->cgroup_count; i++)
+		remove_cgroup(&monitor->cgroups[i], false);
 }
 
 void remove_cgroups(struct monitor *monitor)

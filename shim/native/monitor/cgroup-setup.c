@@ -102,7 +102,12 @@ static int make_level(enum cgroup_kind kind, int parent, const char *name, bool 
 	}
 	child = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (child >= 0 && prepare_child(kind, parent, child) < 0) {
+		int saved = errno;
+
 		close(child);
+		if (last)
+			unlinkat(parent, name, AT_REMOVEDIR);
+		errno = saved;
 		return -1;
 	}
 	return child;
@@ -135,10 +140,10 @@ int make_cgroups(struct monitor *monitor)
 	for (size_t i = 0; i < monitor->cgroup_count; i++) {
 		const struct cgroup *cgroup = &monitor->cgroups[i];
 
-		if (make_cgroup(cgroup) == 0)
+		if (make_cgroup(cgroup) == 0) {
+			monitor->made_cgroups = i + 1;
 			continue;
-		/* What was there before is somebody else's: it must survive our cleaning up. */
-		monitor->cgroup_count = i + (errno != EBUSY);
+		}
 		if (errno == EBUSY)
 			return monitor_fail(
 				monitor, "linux.cgroupsPath: the cgroup %s%s is in use by another container", cgroup->base,
@@ -146,6 +151,8 @@ int make_cgroups(struct monitor *monitor)
 		return monitor_fail(
 			monitor, "linux.cgroupsPath: cannot make the cgroup %s%s: %s", cgroup->base, cgroup->path, strerror(errno));
 	}
+	/* From here on whoever cleans up after us may kill what is in them. */
+	write_status(monitor);
 	return 0;
 }
 

@@ -139,12 +139,18 @@ static int set_up_init(struct monitor *monitor, pid_t pid)
 	return 0;
 }
 
+static void kill_driver(const struct monitor *monitor)
+{
+	if (monitor->driver_pid > 0 && !monitor->driver_ended)
+		kill(monitor->driver_pid, SIGKILL);
+}
+
 static void abort_container(struct monitor *monitor)
 {
 	if (monitor->init_pidfd >= 0)
 		lxcri_pidfd_send_signal(monitor->init_pidfd, SIGKILL);
-	else if (monitor->driver_pid > 0)
-		kill(monitor->driver_pid, SIGKILL);
+	else
+		kill_driver(monitor);
 }
 
 void on_gate(struct monitor *monitor)
@@ -270,6 +276,28 @@ void on_child(struct monitor *monitor)
 		if (!monitor->setting_up || pid < 0)
 			stopped(monitor, SIGNALED_STATUS_BASE + SIGKILL);
 	}
+}
+
+/* In whatever state it is. A driver that is still there after the container's end has only its own to clean. */
+void command_abort(struct monitor *monitor)
+{
+	if (monitor->phase == PHASE_STOPPED) {
+		kill_driver(monitor);
+		return;
+	}
+	if (monitor->phase == PHASE_CREATING)
+		monitor_fail(monitor, "it was deleted meanwhile");
+	abort_container(monitor);
+}
+
+void give_up(struct monitor *monitor)
+{
+	monitor->phase = PHASE_STOPPED;
+	tell(monitor, "failed %d %s", monitor->failure.error, monitor->failure.text);
+	/* An init that is there already dies with its driver, or ends when its gate closes. */
+	close_fd(&monitor->gate);
+	close_fd(&monitor->driver);
+	kill_driver(monitor);
 }
 
 int command_signal(struct monitor *monitor, int number)

@@ -4,7 +4,7 @@
  *
  *   monitor -> daemon   created PID START-TIME | running | start-failed ERRNO TEXT | failed ERRNO TEXT |
  *                       exited STATUS SECONDS NANOSECONDS | signalled ERRNO | warning TEXT
- *   daemon -> monitor   start | signal NUMBER | close-stdin | release
+ *   daemon -> monitor   start | signal NUMBER | close-stdin | abort | release
  *
  * The connection's end, after `exited` or `failed`, says that everything of the container is cleaned up.
  */
@@ -143,6 +143,8 @@ static void run_command(struct monitor *monitor, struct connection *connection, 
 		answer(connection, "signalled %d", command_signal(monitor, atoi(line + 7)));
 	} else if (strcmp(line, "close-stdin") == 0) {
 		close_stdin(monitor);
+	} else if (strcmp(line, "abort") == 0) {
+		command_abort(monitor);
 	} else if (strcmp(line, "release") == 0) {
 		monitor->released = true;
 	} else {

@@ -97,9 +97,22 @@ static int enter(struct monitor *monitor, const char *directory)
 	return 0;
 }
 
+/* The next daemon, if it did not find us listening, takes it that this container was never begun. */
+static int expect_daemon(struct monitor *monitor)
+{
+	struct pollfd control = {.fd = CONTROL_FD};
+
+	if (poll(&control, 1, 0) == 0)
+		return 0;
+	errno = EPIPE;
+	return monitor_fail(monitor, "the daemon that asked for this container has died");
+}
+
 static int start(struct monitor *monitor, const char *directory)
 {
-	if (enter(monitor, directory) < 0 || open_control(monitor) < 0 || monitor_read_plan(monitor) < 0)
+	if (enter(monitor, directory) < 0 || open_control(monitor) < 0 || expect_daemon(monitor) < 0)
+		return -1;
+	if (monitor_read_plan(monitor) < 0 || check_namespaces(monitor) < 0)
 		return -1;
 	if (open_streams(monitor) < 0 || mount_rootfs(monitor) < 0)
 		return -1;
@@ -144,14 +157,6 @@ static void wait_for_event(struct monitor *monitor, int timeout)
 		accept_connection(monitor);
 }
 
-/* A driver without orders ends when its socket closes. */
-static void dismiss_driver(struct monitor *monitor)
-{
-	if (monitor->driver >= 0)
-		close(monitor->driver);
-	monitor->driver = -1;
-}
-
 static int run(struct monitor *monitor, const char *driver, const char *init)
 {
 	const char *directory;
@@ -162,11 +167,8 @@ static int run(struct monitor *monitor, const char *driver, const char *init)
 	if (!directory)
 		return 0;
 	adopt_connection(monitor, CONTROL_FD);
-	if (monitor->failed || start(monitor, directory) < 0) {
-		monitor->phase = PHASE_STOPPED;
-		tell(monitor, "failed %d %s", monitor->failure.error, monitor->failure.text);
-		dismiss_driver(monitor);
-	}
+	if (monitor->failed || start(monitor, directory) < 0)
+		give_up(monitor);
 	while (monitor->phase != PHASE_STOPPED)
 		wait_for_event(monitor, -1);
 	/* Let liblxc finish its own cleaning first. */
@@ -190,6 +192,10 @@ static int clean_up(struct monitor *monitor)
 		dprintf(STDERR_FILENO, "lxcri-monitor: ERROR %s\n", monitor->failure.text);
 		return 1;
 	}
+	if (status_exists())
+		monitor->made_cgroups = monitor->cgroup_count;
+	else
+		remove_empty_cgroups(monitor);
 	remove_cgroups(monitor);
 	for (size_t i = 0; i < monitor->mount_count; i++)
 		monitor->mounts[i].mounted = true;

@@ -16,6 +16,7 @@
 
 #define MONITOR_MAX_MOUNTS 64
 #define MONITOR_MAX_TREES 1000
+#define MONITOR_MAX_NAMESPACES 8
 #define MONITOR_MAX_CGROUPS 32
 #define MONITOR_MAX_SETTINGS 1024
 #define MONITOR_MAX_CONNECTIONS 4
@@ -42,6 +43,11 @@ struct cgroup {
 
 struct cgroup_setting {
 	const char *field, *file, *value;
+};
+
+struct joined_namespace {
+	const char *field, *name, *path;
+	uint32_t type;
 };
 
 struct tree_source {
@@ -75,8 +81,11 @@ struct monitor {
 	size_t mount_count;
 	struct tree_source trees[MONITOR_MAX_TREES];
 	size_t tree_count;
+	struct joined_namespace namespaces[MONITOR_MAX_NAMESPACES];
+	size_t namespace_count;
 	struct cgroup cgroups[MONITOR_MAX_CGROUPS];
 	size_t cgroup_count;
+	size_t made_cgroups; /* so many of them are the container's; the rest may be somebody else's */
 	struct cgroup_setting settings[MONITOR_MAX_SETTINGS];
 	size_t setting_count;
 	const char *device_filter, *device_cgroup; /* NULL: none */
@@ -106,6 +115,9 @@ struct monitor {
 /* plan-operations.c: reads `monitor.plan`; nothing is done yet, so that cleanup can read it too. */
 int monitor_read_plan(struct monitor *monitor);
 
+/* namespaces.c: liblxc joins whatever it is given, of whichever type */
+int check_namespaces(struct monitor *monitor);
+
 /* rootfs.c */
 int mount_rootfs(struct monitor *monitor);
 void unmount_rootfs(struct monitor *monitor);
@@ -127,8 +139,10 @@ int join_unified(const struct cgroup *cgroup, pid_t pid);
 /* device-filter.c */
 int attach_device_filter(struct monitor *monitor);
 
-/* cgroup-removal.c: kills what is left in the container's cgroups and removes them. */
+/* cgroup-removal.c: kills what is left in the cgroups that were made, and removes them. */
 void remove_cgroups(struct monitor *monitor);
+/* For a monitor that died while it made them: what it had not made yet may be somebody else's. */
+void remove_empty_cgroups(const struct monitor *monitor);
 
 /* driver.c: started before there is a container, ordered when there is one */
 int start_driver(struct monitor *monitor, const char *program, const char *init_program);
@@ -140,12 +154,16 @@ void on_start_report(struct monitor *monitor);
 void on_driver(struct monitor *monitor);
 void on_child(struct monitor *monitor);
 void command_start(struct monitor *monitor);
+void command_abort(struct monitor *monitor);
+/* A container that could not be started: what there is of it ends. */
+void give_up(struct monitor *monitor);
 int command_signal(struct monitor *monitor, int number);
 
 /* status-file.c */
 void write_status(const struct monitor *monitor);
 /* The status file of an earlier monitor, for cleanup: whether it recorded the end. */
 bool status_is_stopped(void);
+bool status_exists(void);
 
 /* control.c */
 int open_control(struct monitor *monitor);

@@ -7,10 +7,10 @@
 #include "../common/plan.h"
 #include "monitor.h"
 
-static int too_many(void)
+static int too_many(struct monitor *monitor, const char *what, int most)
 {
 	errno = E2BIG;
-	return -1;
+	return monitor_fail(monitor, "%s: there are more than %d %s", monitor->field, most, what);
 }
 
 /* field JSON-PATH */
@@ -65,7 +65,7 @@ static int op_mount(void *context, char **arguments)
 	struct rootfs_mount *entry;
 
 	if (monitor->mount_count == MONITOR_MAX_MOUNTS)
-		return too_many();
+		return too_many(monitor, "mounts of the root file system", MONITOR_MAX_MOUNTS);
 	entry = &monitor->mounts[monitor->mount_count++];
 	*entry = (struct rootfs_mount){arguments[0], arguments[1], arguments[2], arguments[3], arguments[5], 0, false};
 	return plan_u64(arguments[4], &entry->flags);
@@ -77,7 +77,7 @@ static int op_tree(void *context, char **arguments)
 	struct monitor *monitor = context;
 
 	if (monitor->tree_count == MONITOR_MAX_TREES)
-		return too_many();
+		return too_many(monitor, "bind mounts", MONITOR_MAX_TREES);
 	monitor->trees[monitor->tree_count++] = (struct tree_source){monitor->field, arguments[0], arguments[1][0] == '1'};
 	return 0;
 }
@@ -96,6 +96,21 @@ static int parse_kind(const char *word, enum cgroup_kind *kind)
 	return -1;
 }
 
+/* namespace NAME TYPE PATH: one that liblxc will join, by its name and its CLONE_NEW flag */
+static int op_namespace(void *context, char **arguments)
+{
+	struct monitor *monitor = context;
+	struct joined_namespace *joined;
+
+	if (monitor->namespace_count == MONITOR_MAX_NAMESPACES)
+		return too_many(monitor, "namespaces", MONITOR_MAX_NAMESPACES);
+	joined = &monitor->namespaces[monitor->namespace_count++];
+	joined->field = monitor->field;
+	joined->name = arguments[0];
+	joined->path = arguments[2];
+	return plan_u32(arguments[1], &joined->type);
+}
+
 /* cgroup KIND BASE PATH: base is a directory that is there, path begins with a slash; it is the container's alone */
 static int op_cgroup(void *context, char **arguments)
 {
@@ -103,7 +118,7 @@ static int op_cgroup(void *context, char **arguments)
 	struct cgroup *cgroup;
 
 	if (monitor->cgroup_count == MONITOR_MAX_CGROUPS)
-		return too_many();
+		return too_many(monitor, "cgroup hierarchies", MONITOR_MAX_CGROUPS);
 	cgroup = &monitor->cgroups[monitor->cgroup_count++];
 	cgroup->base = arguments[1];
 	cgroup->path = arguments[2];
@@ -116,7 +131,7 @@ static int op_cgroup_set(void *context, char **arguments)
 	struct monitor *monitor = context;
 
 	if (monitor->setting_count == MONITOR_MAX_SETTINGS)
-		return too_many();
+		return too_many(monitor, "settings of cgroups", MONITOR_MAX_SETTINGS);
 	monitor->settings[monitor->setting_count++] = (struct cgroup_setting){monitor->field, arguments[0], arguments[1]};
 	return 0;
 }
@@ -137,15 +152,22 @@ static int op_order(void *context, char **arguments)
 	struct monitor *monitor = context;
 
 	if (monitor->order_count == DRIVER_MAX_WORDS)
-		return too_many();
+		return too_many(monitor, "orders", DRIVER_MAX_WORDS);
 	monitor->orders[monitor->order_count++] = arguments[0];
 	return 0;
 }
 
 static const struct plan_operation operations[] = {
-	{"field", 1, op_field},       {"stdio", 2, op_stdio},           {"stdio-owner", 2, op_stdio_owner},
-	{"log-file", 2, op_log_file}, {"mount", 6, op_mount},           {"tree", 2, op_tree},
-	{"cgroup", 3, op_cgroup},     {"cgroup-set", 2, op_cgroup_set}, {"device-filter", 2, op_device_filter},
+	{"field", 1, op_field},
+	{"stdio", 2, op_stdio},
+	{"stdio-owner", 2, op_stdio_owner},
+	{"log-file", 2, op_log_file},
+	{"mount", 6, op_mount},
+	{"tree", 2, op_tree},
+	{"namespace", 3, op_namespace},
+	{"cgroup", 3, op_cgroup},
+	{"cgroup-set", 2, op_cgroup_set},
+	{"device-filter", 2, op_device_filter},
 	{"order", 1, op_order},
 };
 

@@ -1,7 +1,7 @@
 /*
  * The file `status`: the truth about the container's first process, for any daemon that comes. Lines of words:
  *
- *   phase created|running|stopped
+ *   phase creating|created|running|stopped
  *   started 0|1               (the payload was executed)
  *   pid PID START-TIME        (field 22 of /proc/PID/stat: the pair is unique until the next boot)
  *   exit STATUS SECONDS NANOSECONDS
@@ -18,18 +18,31 @@
 
 static const char *const phase_names[] = {"creating", "created", "running", "stopped"};
 
-static int save(const char *text, size_t size)
+static int write_whole(const char *name, int flags, const char *text, size_t size)
 {
-	int fd = open("status.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int failed;
+	int fd = open(name, O_WRONLY | O_CLOEXEC | flags, 0600);
+	bool written;
 
 	if (fd < 0)
 		return -1;
-	failed = write(fd, text, size) != (ssize_t)size;
+	written = write(fd, text, size) == (ssize_t)size && ftruncate(fd, (off_t)size) == 0;
 	close(fd);
-	if (failed || rename("status.new", "status") < 0)
-		return -1;
-	return 0;
+	return written ? 0 : -1;
+}
+
+static int save(const char *text, size_t size)
+{
+	int error;
+
+	if (write_whole("status.new", O_CREAT | O_TRUNC, text, size) == 0)
+		return rename("status.new", "status");
+	/* A full disk has no room for a second file, but what the first one occupies is ours. */
+	error = errno;
+	unlink("status.new");
+	if (write_whole("status", 0, text, size) == 0)
+		return 0;
+	errno = error;
+	return -1;
 }
 
 void write_status(const struct monitor *monitor)
@@ -46,6 +59,11 @@ void write_status(const struct monitor *monitor)
 	/* A full disk must not end the container; the daemon still hears of it, and the next write may succeed. */
 	if (save(text, (size_t)size) < 0)
 		dprintf(STDERR_FILENO, "lxcri-monitor: WARN cannot write the status file: %s\n", strerror(errno));
+}
+
+bool status_exists(void)
+{
+	return access("status", F_OK) == 0;
 }
 
 bool status_is_stopped(void)

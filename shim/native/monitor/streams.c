@@ -49,15 +49,19 @@ static int open_stream(struct stream *stream, int number)
 		stream->payload_fd = open("/dev/null", (output ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
 		return stream->payload_fd < 0 ? -1 : 0;
 	}
-	if (stream->create) {
+	if (stat(stream->path, &st) < 0) {
+		if (!stream->create || errno != ENOENT)
+			return -1;
 		stream->payload_fd = open(stream->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
 		return stream->payload_fd < 0 ? -1 : 0;
 	}
-	if (stat(stream->path, &st) < 0)
-		return -1;
 	if (S_ISFIFO(st.st_mode))
 		return open_fifo(stream, output);
-	stream->payload_fd = open(stream->path, (output ? O_WRONLY | O_APPEND : O_RDONLY) | O_CLOEXEC | O_NOCTTY);
+	if (S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		return -1;
+	}
+	stream->payload_fd = open_blocking(stream->path, output ? O_WRONLY | O_APPEND : O_RDONLY);
 	return stream->payload_fd < 0 ? -1 : 0;
 }
 
