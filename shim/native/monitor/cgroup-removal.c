@@ -16,7 +16,7 @@
 
 #define REMOVE_TRIES 400
 #define REMOVE_PAUSE_NS 5000000L
-#define MAX_DEPTH 64
+#define MAX_DEPTH 256
 
 static bool write_file_at(int directory, const char *name, const char *value)
 {
@@ -30,21 +30,31 @@ static bool write_file_at(int directory, const char *name, const char *value)
 	return written;
 }
 
+static void kill_process(const char *line)
+{
+	long pid = strtol(line, NULL, 10);
+
+	/* 0 is a process that this PID namespace does not see. */
+	if (pid > 1 && pid != getpid())
+		kill((pid_t)pid, SIGKILL);
+}
+
 static void kill_listed(int procs)
 {
 	char buffer[4096 + 1];
+	size_t used = 0;
 	ssize_t size;
 
-	/* What a full buffer cuts off is killed on the next try. */
-	size = read(procs, buffer, sizeof(buffer) - 1);
-	if (size <= 0)
-		return;
-	buffer[size] = '\0';
-	for (char *line = buffer, *end; (end = strchr(line, '\n')); line = end + 1) {
-		long pid = strtol(line, NULL, 10);
+	while ((size = read(procs, buffer + used, sizeof(buffer) - 1 - used)) > 0) {
+		char *line = buffer;
 
-		if (pid > 1 && pid != getpid())
-			kill((pid_t)pid, SIGKILL);
+		used += (size_t)size;
+		buffer[used] = '\0';
+		for (char *end; (end = strchr(line, '\n')); line = end + 1)
+			kill_process(line);
+		/* The beginning of a number may be left. */
+		used = strlen(line);
+		memmove(buffer, line, used);
 	}
 }
 
@@ -54,12 +64,14 @@ static void kill_members(int directory)
 
 	if (write_file_at(directory, "cgroup.kill", "1"))
 		return;
+	/* v1, and there only the freezer has the file: what is frozen cannot fork away from under the list. */
+	write_file_at(directory, "freezer.state", "FROZEN");
 	procs = openat(directory, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	if (procs >= 0) {
 		kill_listed(procs);
 		close(procs);
 	}
-	/* A frozen process dies only once it is thawed. */
+	/* A frozen process, by us or by a user, dies only once it is thawed. */
 	write_file_at(directory, "freezer.state", "THAWED");
 }
 
@@ -84,7 +96,7 @@ static bool remove_tree(int parent, const char *name, int depth)
 		return false;
 	}
 	while (depth < MAX_DEPTH && (entry = readdir(stream)))
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+		if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			remove_tree(fd, entry->d_name, depth + 1);
 	closedir(stream);
 	return unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT;

@@ -117,11 +117,14 @@ static int make_cgroup(const struct cgroup *cgroup)
 {
 	char path[PATH_MAX];
 	char *rest = path;
-	int directory = open(cgroup->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int directory;
 
-	if (directory < 0 || strlen(cgroup->path) >= sizeof(path))
+	if (strlen(cgroup->path) >= sizeof(path)) {
+		errno = ENAMETOOLONG;
 		return -1;
+	}
 	strcpy(path, cgroup->path + 1);
+	directory = open(cgroup->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (char *name; directory >= 0 && (name = strsep(&rest, "/"));) {
 		int child = make_level(cgroup->kind, directory, name, rest == NULL);
 		int saved = errno;

@@ -45,8 +45,10 @@ static void stopped(struct monitor *monitor, int status)
 {
 	if (monitor->phase == PHASE_STOPPED)
 		return;
-	if (monitor->phase == PHASE_CREATING && !monitor->failed)
+	if (monitor->phase == PHASE_CREATING && !monitor->failed) {
+		errno = ECHILD;
 		monitor_fail(monitor, "the container ended before it was set up");
+	}
 	monitor->phase = PHASE_STOPPED;
 	monitor->exit_status = status;
 	clock_gettime(CLOCK_REALTIME, &monitor->exited_at);
@@ -175,7 +177,7 @@ void on_gate(struct monitor *monitor)
 		case GATE_FAILED:
 			failure.text[sizeof(failure.text) - 1] = '\0';
 			errno = failure.error;
-			if (size == sizeof(failure))
+			if (size == sizeof(failure) && monitor->phase == PHASE_CREATING)
 				monitor_fail(monitor, "%s", failure.text);
 			break;
 		default:
@@ -194,8 +196,8 @@ void command_start(struct monitor *monitor)
 		tell(monitor, "start-failed %d cannot create a pipe: %s", errno, strerror(errno));
 		return;
 	}
-	if (gate_send(monitor->gate, GATE_GO, NULL, 0, &report[1], 1) < 0)
-		tell(monitor, "start-failed %d cannot reach the init: %s", errno, strerror(errno));
+	if (monitor->gate < 0 || gate_send(monitor->gate, GATE_GO, NULL, 0, &report[1], 1) < 0)
+		tell(monitor, "start-failed %d cannot reach the init: it has ended", EPIPE);
 	else
 		monitor->start_report = report[0];
 	close(report[1]);
@@ -254,28 +256,36 @@ static int decode_wait_status(int status)
 	return WIFSIGNALED(status) ? SIGNALED_STATUS_BASE + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* Whether the init is a child of ours, dead or alive: the driver's death makes it that. */
+static bool is_adopted(const struct monitor *monitor)
+{
+	siginfo_t info;
+
+	return monitor->setting_up && waitid(P_PID, (id_t)monitor->init_pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 void on_child(struct monitor *monitor)
 {
 	int status;
 	pid_t pid;
 
+	/* Whoever outlives the driver is handed to us (PR_SET_CHILD_SUBREAPER): the init among them. */
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		/* Whoever outlives the driver is handed to us (PR_SET_CHILD_SUBREAPER): the init among them. */
-		if (pid == monitor->init_pid)
-			stopped(monitor, decode_wait_status(status));
 		if (pid == monitor->driver_pid)
 			monitor->driver_ended = true;
+		else if (monitor->setting_up && pid == monitor->init_pid)
+			stopped(monitor, decode_wait_status(status));
 	}
 	if (!monitor->driver_ended)
 		return;
 	if (monitor->driver >= 0)
 		on_driver(monitor);
-	/* The driver died without a word. Its init dies with it; if it does not, it is ours now, and must. */
-	if (monitor->phase != PHASE_STOPPED) {
-		abort_container(monitor);
-		if (!monitor->setting_up || pid < 0)
-			stopped(monitor, SIGNALED_STATUS_BASE + SIGKILL);
-	}
+	if (monitor->phase == PHASE_STOPPED)
+		return;
+	/* The driver died without a word. Its init dies with it, or is ours now and must; that end is the container's. */
+	abort_container(monitor);
+	if (!is_adopted(monitor))
+		stopped(monitor, SIGNALED_STATUS_BASE + SIGKILL);
 }
 
 /* In whatever state it is. A driver that is still there after the container's end has only its own to clean. */
@@ -285,8 +295,10 @@ void command_abort(struct monitor *monitor)
 		kill_driver(monitor);
 		return;
 	}
-	if (monitor->phase == PHASE_CREATING)
+	if (monitor->phase == PHASE_CREATING) {
+		errno = ECANCELED;
 		monitor_fail(monitor, "it was deleted meanwhile");
+	}
 	abort_container(monitor);
 }
 

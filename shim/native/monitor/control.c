@@ -88,7 +88,7 @@ static void answer(struct connection *connection, const char *format, ...)
 
 static void greet(const struct monitor *monitor, struct connection *connection)
 {
-	if (monitor->phase != PHASE_CREATING && monitor->init_pid > 0)
+	if (monitor->phase != PHASE_CREATING && monitor->init_pid > 0 && !monitor->failed)
 		answer(connection, "created %d %llu", (int)monitor->init_pid, (unsigned long long)monitor->init_start_time);
 	if (monitor->started)
 		answer(connection, "running");

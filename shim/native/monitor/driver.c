@@ -149,6 +149,6 @@ int order_driver(struct monitor *monitor)
 		size += length;
 	}
 	if (gate_send(monitor->driver, DRIVER_ORDERS, orders, size, &log, 1) < 0)
-		return monitor_fail(monitor, "cannot reach the driver: %s", strerror(errno));
+		return monitor_fail(monitor, "the driver ended before its orders (%s): does it start?", strerror(errno));
 	return 0;
 }

@@ -112,6 +112,13 @@ struct monitor {
 	bool released;
 };
 
+/* run.c */
+void monitor_initialize(struct monitor *monitor);
+/* Both return an exit status. */
+int run_monitor(struct monitor *monitor, const char *driver, const char *init);
+/* clean-up.c */
+int clean_up_after_monitor(struct monitor *monitor, const char *directory);
+
 /* plan-operations.c: reads `monitor.plan`; nothing is done yet, so that cleanup can read it too. */
 int monitor_read_plan(struct monitor *monitor);
 
@@ -120,6 +127,8 @@ int check_namespaces(struct monitor *monitor);
 
 /* rootfs.c */
 int mount_rootfs(struct monitor *monitor);
+/* Whether it makes a mount, rather than changing one. */
+bool is_new_mount(const struct rootfs_mount *mount);
 void unmount_rootfs(struct monitor *monitor);
 
 /* streams.c */
@@ -161,8 +170,8 @@ int command_signal(struct monitor *monitor, int number);
 
 /* status-file.c */
 void write_status(const struct monitor *monitor);
-/* The status file of an earlier monitor, for cleanup: whether it recorded the end. */
-bool status_is_stopped(void);
+/* Takes over what the status file of an earlier monitor says, but for the end. 0, or -1 if there is none. */
+int read_status(struct monitor *monitor);
 bool status_exists(void);
 
 /* control.c */
@@ -173,7 +182,7 @@ void read_connection(struct monitor *monitor, struct connection *connection);
 void tell(struct monitor *monitor, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void warn(struct monitor *monitor, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Records the first failure (errno and text) and returns -1. */
+/* failure.c: records the first failure (errno and text) and returns -1. */
 int monitor_fail(struct monitor *monitor, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

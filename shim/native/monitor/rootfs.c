@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <time.h>
@@ -12,24 +13,39 @@
 /* These change a mount that is there already; they add nothing to unmount. */
 #define CHANGING_FLAGS (MS_REMOUNT | MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE)
 
+bool is_new_mount(const struct rootfs_mount *mount)
+{
+	return !(mount->flags & CHANGING_FLAGS);
+}
+
+static int mount_one(struct monitor *monitor, size_t index)
+{
+	struct rootfs_mount *entry = &monitor->mounts[index];
+	const char *data = entry->data[0] ? entry->data : NULL;
+
+	if (entry->directory[0] && chdir(entry->directory) < 0)
+		return monitor_fail(monitor, "rootfs[%zu]: cannot enter %s: %s", index, entry->directory, strerror(errno));
+	if (mount(entry->source, entry->target, entry->type, (unsigned long)entry->flags, data) < 0)
+		return monitor_fail(
+			monitor, "rootfs[%zu]: cannot mount %s (%s) on %s: %s", index, entry->source, entry->type, entry->target,
+			strerror(errno));
+	entry->mounted = is_new_mount(entry);
+	return 0;
+}
+
 int mount_rootfs(struct monitor *monitor)
 {
-	for (size_t i = 0; i < monitor->mount_count; i++) {
-		struct rootfs_mount *entry = &monitor->mounts[i];
-		int failed;
+	int home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int failed = home < 0 ? monitor_fail(monitor, "cannot open the state directory: %s", strerror(errno)) : 0;
 
-		if (entry->directory[0] && chdir(entry->directory) < 0)
-			return monitor_fail(monitor, "rootfs[%zu]: cannot enter %s: %s", i, entry->directory, strerror(errno));
-		failed = mount(
-			entry->source, entry->target, entry->type, (unsigned long)entry->flags,
-			entry->data[0] ? entry->data : NULL);
-		if (failed)
-			return monitor_fail(
-				monitor, "rootfs[%zu]: cannot mount %s (%s) on %s: %s", i, entry->source, entry->type, entry->target,
-				strerror(errno));
-		entry->mounted = !(entry->flags & CHANGING_FLAGS);
-	}
-	return 0;
+	for (size_t i = 0; i < monitor->mount_count && !failed; i++)
+		failed = mount_one(monitor, i);
+	/* All other files are named relative to it. */
+	if (home >= 0 && fchdir(home) < 0)
+		failed = monitor_fail(monitor, "cannot return to the state directory: %s", strerror(errno));
+	if (home >= 0)
+		close(home);
+	return failed;
 }
 
 static void unmount(struct monitor *monitor, const char *target)

@@ -66,18 +66,38 @@ bool status_exists(void)
 	return access("status", F_OK) == 0;
 }
 
-bool status_is_stopped(void)
+static int parse_phase(const char *word, enum phase *phase)
 {
-	char text[256];
-	int fd = open("status", O_RDONLY | O_CLOEXEC);
-	ssize_t size;
+	for (int i = PHASE_CREATING; i <= PHASE_STOPPED; i++) {
+		if (strcmp(word, phase_names[i]) == 0) {
+			*phase = (enum phase)i;
+			return 0;
+		}
+	}
+	return -1;
+}
 
-	if (fd < 0)
-		return false;
-	size = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (size <= 0)
-		return false;
+int read_status(struct monitor *monitor)
+{
+	char text[256], word[16];
+	int fd = open("status", O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	int started, pid;
+	unsigned long long start_time;
+	enum phase phase;
+
+	if (fd >= 0)
+		close(fd);
+	if (size < 0)
+		return -1;
 	text[size] = '\0';
-	return strncmp(text, "phase stopped\n", 14) == 0;
+	if (sscanf(text, "phase %15s\nstarted %d\npid %d %llu\n", word, &started, &pid, &start_time) != 4)
+		return -1;
+	if (parse_phase(word, &phase) < 0)
+		return -1;
+	monitor->phase = phase;
+	monitor->started = started;
+	monitor->init_pid = pid;
+	monitor->init_start_time = start_time;
+	return 0;
 }

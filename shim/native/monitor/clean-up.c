@@ -1,0 +1,46 @@
+/* For the daemon, when a monitor was killed: everything that it would have removed, and an end on record. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "monitor.h"
+
+static void remove_leftovers(struct monitor *monitor)
+{
+	if (status_exists())
+		monitor->made_cgroups = monitor->cgroup_count;
+	else
+		remove_empty_cgroups(monitor);
+	remove_cgroups(monitor);
+	for (size_t i = 0; i < monitor->mount_count; i++)
+		monitor->mounts[i].mounted = is_new_mount(&monitor->mounts[i]);
+	unmount_rootfs(monitor);
+}
+
+/* What the dead monitor knew of the container stays true. */
+static void record_end(struct monitor *monitor)
+{
+	if (read_status(monitor) == 0 && monitor->phase == PHASE_STOPPED)
+		return;
+	monitor->phase = PHASE_STOPPED;
+	monitor->exit_status = SIGNALED_STATUS_BASE + SIGKILL;
+	clock_gettime(CLOCK_REALTIME, &monitor->exited_at);
+	write_status(monitor);
+}
+
+int clean_up_after_monitor(struct monitor *monitor, const char *directory)
+{
+	if (chdir(directory) < 0) {
+		dprintf(STDERR_FILENO, "lxcri-monitor: ERROR cannot enter %s: %s\n", directory, strerror(errno));
+		return 1;
+	}
+	/* A plan that cannot be read was none for that monitor either: it has done nothing, or cleaned up already. */
+	if (monitor_read_plan(monitor) == 0)
+		remove_leftovers(monitor);
+	else
+		dprintf(STDERR_FILENO, "lxcri-monitor: WARN %s\n", monitor->failure.text);
+	record_end(monitor);
+	return 0;
+}

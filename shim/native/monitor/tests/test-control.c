@@ -1,0 +1,404 @@
+#include "monitor.h"
+#include "testing/check.h"
+#include "testing/descriptors.h"
+#include "testing/sandbox.h"
+#include "testing/temp-dir.h"
+
+#include "../common/kernel.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+static struct monitor monitor;
+
+static void reset(void)
+{
+	monitor = (struct monitor){0};
+	monitor_initialize(&monitor);
+}
+
+/* A connection of the monitor's; returns the daemon's end. */
+static int attach(void)
+{
+	int pair[2];
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+	adopt_connection(&monitor, pair[1]);
+	return pair[0];
+}
+
+/* All that the monitor has said on a connection up to now. */
+static const char *said(int fd)
+{
+	static char text[8192];
+	ssize_t size = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
+
+	CHECK(size >= 0 || errno == EAGAIN);
+	text[size > 0 ? size : 0] = '\0';
+	return text;
+}
+
+static bool has_ended(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+}
+
+static struct connection *connection_of(int index)
+{
+	int seen = 0;
+
+	for (int i = MONITOR_MAX_CONNECTIONS; i-- > 0;)
+		if (monitor.connections[i].fd >= 0 && seen++ == index)
+			return &monitor.connections[i];
+	return NULL;
+}
+
+/* Sends bytes, and has the monitor read them as its main loop would. */
+static void command(int fd, const char *text)
+{
+	CHECK(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
+	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
+		if (monitor.connections[i].fd >= 0)
+			read_connection(&monitor, &monitor.connections[i]);
+}
+
+static void release_all(void)
+{
+	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
+		if (monitor.connections[i].fd >= 0)
+			close(monitor.connections[i].fd);
+	reset();
+}
+
+static void a_connection_begins_with_what_is_known(void)
+{
+	int fd;
+
+	reset();
+	fd = attach();
+	CHECK_TEXT(said(fd), "");
+	close(fd);
+	monitor.phase = PHASE_CREATED;
+	monitor.init_pid = 42;
+	monitor.init_start_time = 77;
+	fd = attach();
+	CHECK_TEXT(said(fd), "created 42 77\n");
+	close(fd);
+	monitor.phase = PHASE_RUNNING;
+	monitor.started = true;
+	fd = attach();
+	CHECK_TEXT(said(fd), "created 42 77\nrunning\n");
+	close(fd);
+	monitor.phase = PHASE_STOPPED;
+	monitor.exit_status = 137;
+	monitor.exited_at = (struct timespec){1700000000, 5};
+	fd = attach();
+	CHECK_TEXT(said(fd), "created 42 77\nrunning\nexited 137 1700000000 5\n");
+	close(fd);
+	/* Created and ended, never started. */
+	monitor.started = false;
+	fd = attach();
+	CHECK_TEXT(said(fd), "created 42 77\nexited 137 1700000000 5\n");
+	close(fd);
+	release_all();
+}
+
+/* What was not created has no creation to be told of, even if its init had said hello. */
+static void a_failed_creation_is_told_as_that_alone(void)
+{
+	int fd;
+
+	reset();
+	monitor.phase = PHASE_STOPPED;
+	monitor.init_pid = 42;
+	errno = ENOENT;
+	monitor_fail(&monitor, "no such\nthing");
+	fd = attach();
+	CHECK_TEXT(said(fd), "failed 2 no such thing\n");
+	close(fd);
+	release_all();
+}
+
+static void everybody_is_told(void)
+{
+	int one, other;
+
+	reset();
+	one = attach();
+	other = attach();
+	tell(&monitor, "running");
+	CHECK_TEXT(said(one), "running\n");
+	CHECK_TEXT(said(other), "running\n");
+	warn(&monitor, "this and\nthat %d", 7);
+	CHECK_TEXT(said(one), "warning this and that 7\n");
+	close(one);
+	tell(&monitor, "running");
+	CHECK_TEXT(said(other), "warning this and that 7\nrunning\n");
+	close(other);
+	release_all();
+}
+
+static void lines_that_are_too_long_are_cut_and_ended(void)
+{
+	static char text[5000];
+	const char *line;
+	int fd;
+
+	reset();
+	fd = attach();
+	memset(text, 'x', sizeof(text) - 1);
+	tell(&monitor, "failed 1 %s", text);
+	line = said(fd);
+	CHECK(strlen(line) < GATE_TEXT + 64 && strlen(line) > GATE_TEXT / 2);
+	CHECK(strchr(line, '\n') == line + strlen(line) - 1);
+	close(fd);
+	release_all();
+}
+
+static void commands_may_come_in_pieces(void)
+{
+	const char *text = "close-stdin\nrelease\n";
+	int fd, pipe_fds[2];
+
+	reset();
+	CHECK(pipe(pipe_fds) == 0);
+	monitor.streams[0].hold_fd = pipe_fds[1];
+	fd = attach();
+	for (const char *next = text; *next; next++) {
+		const char byte[] = {*next, '\0'};
+
+		CHECK(monitor.released == false);
+		command(fd, byte);
+		CHECK((monitor.streams[0].hold_fd < 0) == (next - text >= 11));
+	}
+	CHECK(monitor.released);
+	CHECK_TEXT(said(fd), "");
+	close(pipe_fds[0]);
+	close(fd);
+	release_all();
+}
+
+static void commands_may_come_together(void)
+{
+	int fd;
+
+	reset();
+	fd = attach();
+	command(fd, "signal 9\nsignal 10\nrelease\nsig");
+	CHECK_TEXT(said(fd), "signalled 3\nsignalled 3\n");
+	CHECK(monitor.released);
+	command(fd, "nal 1\n");
+	CHECK_TEXT(said(fd), "signalled 3\n");
+	close(fd);
+	release_all();
+}
+
+/* Each answer goes to whoever asked. */
+static void answers_are_for_the_one_who_asked(void)
+{
+	int one, other;
+	pid_t child;
+
+	reset();
+	child = fork();
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	monitor.phase = PHASE_RUNNING;
+	monitor.init_pid = child;
+	monitor.init_pidfd = lxcri_pidfd_open(child);
+	one = attach();
+	other = attach();
+	said(one);
+	said(other);
+	command(other, "signal 0\n");
+	CHECK_TEXT(said(other), "signalled 0\n");
+	CHECK_TEXT(said(one), "");
+	command(one, "signal 65\n");
+	CHECK_TEXT(said(one), "signalled 22\n");
+	command(one, "signal -1\n");
+	CHECK_TEXT(said(one), "signalled 22\n");
+	command(one, "signal 9\n");
+	CHECK_TEXT(said(one), "signalled 0\n");
+	CHECK(status_of(child) == 128 + SIGKILL);
+	/* Gone, though nobody has said so yet: a pid that is used again is not hit. */
+	command(one, "signal 9\n");
+	CHECK_TEXT(said(one), "signalled 3\n");
+	monitor.phase = PHASE_STOPPED;
+	command(one, "signal 9\n");
+	CHECK_TEXT(said(one), "signalled 3\n");
+	close(monitor.init_pidfd);
+	close(one);
+	close(other);
+	release_all();
+}
+
+static void unknown_commands_are_warned_of(void)
+{
+	int fd;
+
+	reset();
+	fd = attach();
+	command(fd, "hello\nrelease now\n\nStart\nrelease\n");
+	CHECK_TEXT(
+		said(fd), "warning unknown command \"hello\"\nwarning unknown command \"release now\"\n"
+				  "warning unknown command \"\"\nwarning unknown command \"Start\"\n");
+	CHECK(monitor.released);
+	close(fd);
+	release_all();
+}
+
+static void a_command_without_end_is_the_end(void)
+{
+	char text[200];
+	int fd, other;
+
+	reset();
+	fd = attach();
+	other = attach();
+	memset(text, 'x', sizeof(text));
+	text[63] = '\0';
+	command(fd, text);
+	CHECK(connection_of(1));
+	command(fd, "y");
+	CHECK(has_ended(fd));
+	CHECK(!connection_of(1));
+	CHECK(!has_ended(other));
+	close(fd);
+	close(other);
+	release_all();
+}
+
+static void a_daemon_that_goes_makes_room(void)
+{
+	int fd, before = count_descriptors();
+
+	for (int round = 0; round < 3 * MONITOR_MAX_CONNECTIONS; round++) {
+		reset();
+		fd = attach();
+		close(fd);
+		read_connection(&monitor, connection_of(0));
+		CHECK(!connection_of(0));
+	}
+	CHECK(count_descriptors() == before);
+}
+
+/* One that does not read is let go, rather than waited for; it can come back and hear everything again. */
+static void a_daemon_that_does_not_read_is_dropped(void)
+{
+	int deaf, other, rounds = 0;
+
+	reset();
+	deaf = attach();
+	other = attach();
+	while (connection_of(1) && rounds++ < 100000) {
+		tell(&monitor, "warning %0100d", rounds);
+		CHECK(*said(other));
+	}
+	CHECK(rounds > 100 && rounds < 100000);
+	CHECK(connection_of(0));
+	close(deaf);
+	close(other);
+	release_all();
+}
+
+static void a_daemon_that_dies_while_it_is_told_is_no_harm(void)
+{
+	int fd;
+
+	reset();
+	fd = attach();
+	close(fd);
+	tell(&monitor, "running");
+	CHECK(!connection_of(0));
+	/* In the middle of its commands, of which each is answered. */
+	fd = attach();
+	CHECK(send(fd, "signal 1\nsignal 2\nrelease\n", 26, 0) == 26);
+	close(fd);
+	read_connection(&monitor, connection_of(0));
+	CHECK(!connection_of(0));
+	release_all();
+}
+
+static void too_many_connections_take_the_place_of_one(void)
+{
+	int fds[MONITOR_MAX_CONNECTIONS + 1], ended = 0;
+
+	reset();
+	for (int i = 0; i <= MONITOR_MAX_CONNECTIONS; i++)
+		fds[i] = attach();
+	for (int i = 0; i <= MONITOR_MAX_CONNECTIONS; i++)
+		ended += has_ended(fds[i]);
+	CHECK(ended == 1);
+	CHECK(!has_ended(fds[MONITOR_MAX_CONNECTIONS]));
+	for (int i = 0; i <= MONITOR_MAX_CONNECTIONS; i++)
+		close(fds[i]);
+	release_all();
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	strcpy(address.sun_path, path);
+	CHECK(connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	return fd;
+}
+
+static void the_next_daemon_finds_the_socket(void)
+{
+	struct stat st;
+	int fd, before = count_descriptors();
+	mode_t mask = umask(0);
+
+	enter_temp_dir();
+	reset();
+	CHECK(open_control(&monitor) == 0);
+	CHECK(stat("monitor.sock", &st) == 0 && (st.st_mode & 0777) == 0600);
+	CHECK(is_close_on_exec(monitor.listener));
+	/* Nobody there yet: nothing happens, and nothing waits. */
+	accept_connection(&monitor);
+	monitor.phase = PHASE_CREATED;
+	monitor.init_pid = 42;
+	fd = connect_to("monitor.sock");
+	accept_connection(&monitor);
+	CHECK_TEXT(said(fd), "created 42 0\n");
+	CHECK(is_close_on_exec(connection_of(0)->fd));
+	command(fd, "release\n");
+	CHECK(monitor.released);
+	close(fd);
+	close(monitor.listener);
+	release_all();
+	CHECK(count_descriptors() == before);
+	/* A second monitor in the same directory is a fault. */
+	CHECK(open_control(&monitor) < 0);
+	CHECK_HOLDS(monitor.failure.text, "cannot listen on monitor.sock: ");
+	close(monitor.listener);
+	leave_temp_dir();
+	umask(mask);
+}
+
+static const struct check_test tests[] = {
+	{TEST(a_connection_begins_with_what_is_known)},
+	{TEST(a_failed_creation_is_told_as_that_alone)},
+	{TEST(everybody_is_told)},
+	{TEST(lines_that_are_too_long_are_cut_and_ended)},
+	{TEST(commands_may_come_in_pieces)},
+	{TEST(commands_may_come_together)},
+	{TEST(answers_are_for_the_one_who_asked)},
+	{TEST(unknown_commands_are_warned_of)},
+	{TEST(a_command_without_end_is_the_end)},
+	{TEST(a_daemon_that_goes_makes_room)},
+	{TEST(a_daemon_that_does_not_read_is_dropped)},
+	{TEST(a_daemon_that_dies_while_it_is_told_is_no_harm)},
+	{TEST(too_many_connections_take_the_place_of_one)},
+	{TEST(the_next_daemon_finds_the_socket)},
+};
+
+CHECK_MAIN(tests)
