@@ -15,6 +15,7 @@ import { shimHandlers } from './shim-service.ts';
 
 /** Descriptors that the launcher passes (shim/native/launcher/daemon-spawn.h). The lock's, 4, is only to be held. */
 const LISTENING_FD = 3;
+const HOST_NETWORK_FD = 5;
 
 /** How long answers under way may keep an ending daemon. */
 const CLOSE_TIMEOUT_MS = 1000;
@@ -59,7 +60,9 @@ export class Daemon {
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { paths, logger } = options;
     const hierarchies = await readCgroupHierarchies();
-    const backend = new LxcBackend({ libraryDirectory: paths.libraryDirectory, hierarchies });
+    const { libraryDirectory } = paths;
+    const hostNetwork = `/proc/${process.pid}/fd/${HOST_NETWORK_FD}`;
+    const backend = new LxcBackend({ libraryDirectory, hierarchies, hostNetwork });
     const registry = new ContainerRegistry({ paths, backend, logger });
     await forgetEarlierBoot(paths, logger);
     await recoverContainers(registry, paths, logger);

@@ -38,12 +38,15 @@ export class IdleExit {
     clearTimeout(this.#timer);
   }
 
+  /** A file that somebody removed must not keep the daemon for ever: what fails is tried again. */
   async #check(): Promise<void> {
-    if (!(await this.#hasLingered()) || !(await this.#tryToLeave())) {
-      this.watch();
-      return;
-    }
-    await this.#daemon.end();
+    const leaves = await this.#mayLeave().catch(() => false);
+    if (leaves) await this.#daemon.end();
+    else this.watch();
+  }
+
+  async #mayLeave(): Promise<boolean> {
+    return (await this.#hasLingered()) && (await this.#tryToLeave());
   }
 
   /** Whether nobody has wanted this daemon for the whole linger time. Wall clocks may jump, so none is asked. */

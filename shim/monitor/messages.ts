@@ -23,8 +23,8 @@ export type MonitorMessage =
   | { readonly type: 'signalled'; readonly errno: number }
   | { readonly type: 'warning'; readonly text: string };
 
-/** @throws Error for a line that no monitor writes: daemon and monitor are built together. */
-export function parseMonitorMessage(line: string): MonitorMessage {
+/** Undefined for a line that this build does not know: the monitor may be that of a newer one. */
+export function parseMonitorMessage(line: string): MonitorMessage | undefined {
   const [type, ...words] = line.split(' ');
   switch (type) {
     case 'created':
@@ -41,7 +41,7 @@ export function parseMonitorMessage(line: string): MonitorMessage {
     case 'warning':
       return { type, text: words.join(' ') };
     default:
-      throw new Error(`a monitor sent ${JSON.stringify(line)}`);
+      return undefined;
   }
 }
 

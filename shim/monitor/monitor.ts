@@ -83,7 +83,10 @@ export class Monitor {
   #receive(chunk: string): void {
     const lines = (this.#rest + chunk).split('\n');
     this.#rest = lines.pop() ?? '';
-    for (const line of lines) this.#listener.message(parseMonitorMessage(line));
+    for (const line of lines) {
+      const message = parseMonitorMessage(line);
+      if (message !== undefined) this.#listener.message(message);
+    }
     if (this.#rest.length > MAX_LINE) this.#stream.destroy();
   }
 }

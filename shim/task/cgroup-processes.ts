@@ -31,7 +31,7 @@ export async function signalProcesses(cgroups: readonly string[], signal: number
   const [first] = cgroups;
   if (first === undefined) return;
   if (signal === SIGKILL && (await writeIfExists(path.join(first, 'cgroup.kill'), '1'))) return;
-  const freezer = cgroups.find((cgroup) => cgroup.includes('/freezer/'));
+  const freezer = cgroups.find((cgroup) => cgroup.startsWith('/sys/fs/cgroup/freezer/'));
   if (freezer !== undefined) await writeIfExists(path.join(freezer, 'freezer.state'), 'FROZEN');
   try {
     for (const pid of await listProcesses(first)) sendSignal(pid, signal);

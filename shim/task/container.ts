@@ -41,6 +41,7 @@ const SIGKILL = 9;
 const SIGKILLED_STATUS = 128 + SIGKILL;
 const ESRCH = 3;
 const EINVAL = 22;
+const EIO = 5;
 
 /**
  * One container and what is known of it. Its monitor tells what happens; calls that change it run one after another.
@@ -151,11 +152,8 @@ export class Container {
     return this.#exited.promise;
   }
 
-  kill(signal: number, all: boolean): Promise<void> {
-    return this.#queue.run(() => this.#kill(signal, all));
-  }
-
-  async #kill(signal: number, all: boolean): Promise<void> {
+  /** Waits for no other call: a Start may hang in the payload's exec, and must be ended by this. */
+  async kill(signal: number, all: boolean): Promise<void> {
     if (this.#status === 'stopped') throw notFound(PROCESS_ALREADY_FINISHED);
     if (all) {
       await signalProcesses(this.record.cgroups, signal);
@@ -205,6 +203,8 @@ export class Container {
   /** Removes it in whatever state it is, without a word to containerd. @returns how it ended. */
   abandon(): Promise<ExitRecord> {
     this.#abandoned = true;
+    // Not behind a call that hangs; what it waits for comes with the end.
+    void this.#kill().catch(() => undefined);
     return this.#queue.run(async () => {
       if (this.#removed !== undefined) return this.#removed;
       const exit = await this.#stopAndClean();
@@ -219,13 +219,17 @@ export class Container {
     this.#monitor?.abort();
   }
 
-  async #stopAndClean(): Promise<ExitRecord> {
+  async #kill(): Promise<void> {
     // There may be no process to kill yet, but one to come; and cgroups that are not ours yet.
     if (this.#status === 'creating') this.abort();
     if (this.#status === 'created' || this.#status === 'running') {
       await signalProcesses(this.record.cgroups, SIGKILL);
       await this.#signalInit(SIGKILL);
     }
+  }
+
+  async #stopAndClean(): Promise<ExitRecord> {
+    await this.#kill();
     this.#monitor?.release();
     const exit = await this.#exited.promise;
     if (this.#monitor !== undefined) await this.#gone.promise;
@@ -329,14 +333,26 @@ export class Container {
     this.#exited.resolve(exit);
   }
 
-  /** Regular after the end; before it, somebody killed the monitor. */
+  /** Regular after the end. Before it, the connection alone may be lost, or somebody killed the monitor. */
   async #monitorClosed(): Promise<void> {
     this.#told.resolve();
+    for (const answer of this.#signalled.splice(0)) answer.resolve(EIO);
+    if (this.#status !== 'stopped' && (await this.#reconnect())) return;
     if (this.#status !== 'stopped') {
       this.#context.logger.error(this.#identity, 'the monitor of a container died; what it left is removed');
       this.#end(await this.#cleanUpAfterMonitor());
     }
     this.#gone.resolve();
+  }
+
+  /** A monitor drops whom it cannot write to at once; it tells its state to whoever connects. */
+  async #reconnect(): Promise<boolean> {
+    try {
+      this.#monitor = await Monitor.connect(this.#context.directory, this.#listener());
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Whatever it meets, the container has ended, and whoever waits for that must hear of it. */

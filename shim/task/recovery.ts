@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
 import { listIfExists, readTextIfExists } from '../../common/files.ts';
@@ -43,6 +43,9 @@ export async function recoverJournals(registry: ContainerRegistry, paths: RunPat
   }
 }
 
+/** How long a create may take from the making of its directory to the writing of its record, with much to spare. */
+const CREATE_TIME_MS = 10_000;
+
 async function recoverContainer(
   registry: ContainerRegistry,
   paths: RunPaths,
@@ -51,6 +54,8 @@ async function recoverContainer(
 ): Promise<void> {
   const record = await readContainerRecord(directory);
   if (record === undefined) {
+    // The daemon of another build may be about to write it.
+    if (Date.now() - (await stat(directory)).mtimeMs < CREATE_TIME_MS) return;
     logger.info({ directory }, 'a create was interrupted before anything ran; it is removed');
     await rm(directory, { recursive: true, force: true });
     return;

@@ -21,6 +21,8 @@ export interface LxcBackendOptions {
   /** The directory of lxcri-lxc and lxcri-init. */
   readonly libraryDirectory: string;
   readonly hierarchies: readonly CgroupHierarchy[];
+  /** A path of the host's network namespace; undefined if liblxc runs in it anyway. */
+  readonly hostNetwork?: string;
 }
 
 /**
@@ -34,9 +36,11 @@ export class LxcBackend implements Backend {
   readonly driver: string;
   readonly init: string;
   readonly #rootfsMount: string;
+  readonly #hostNetwork: string | undefined;
   readonly #hierarchies: readonly CgroupHierarchy[];
 
-  constructor({ libraryDirectory, hierarchies }: LxcBackendOptions) {
+  constructor({ libraryDirectory, hierarchies, hostNetwork }: LxcBackendOptions) {
+    this.#hostNetwork = hostNetwork;
     this.driver = path.join(libraryDirectory, 'lxcri-lxc');
     this.init = path.join(libraryDirectory, 'lxcri-init');
     this.#rootfsMount = path.join(libraryDirectory, 'rootfs');
@@ -82,7 +86,7 @@ export class LxcBackend implements Backend {
     if (spec.mounts.some((mount) => isSysfsOfUserNamespace(spec, mount))) {
       config.set('lxc.mount.entry', 'sysfs sys sysfs ro,nosuid,nodev,noexec,create=dir 0 0');
     }
-    await configureNamespaces(config, spec);
+    await configureNamespaces(config, spec, this.#hostNetwork);
     if (spec.process.oomScoreAdj !== undefined) config.set('lxc.proc.oom_score_adj', spec.process.oomScoreAdj);
     return config;
   }

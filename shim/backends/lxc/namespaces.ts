@@ -38,7 +38,11 @@ export const hasNewNamespace = (spec: Spec, type: NamespaceType): boolean => {
 };
 
 /** Sets `lxc.namespace.*`, the network and the id mappings. A type that is not listed stays the host's. */
-export async function configureNamespaces(config: LxcConfig, spec: Spec): Promise<void> {
+export async function configureNamespaces(
+  config: LxcConfig,
+  spec: Spec,
+  hostNetwork: string | undefined,
+): Promise<void> {
   const { namespaces, uidMappings, gidMappings } = spec.linux;
   if (!hasNewNamespace(spec, 'mount')) {
     throw invalidArgument(
@@ -51,6 +55,10 @@ export async function configureNamespaces(config: LxcConfig, spec: Spec): Promis
   for (const [index, { type, path }] of namespaces.entries()) {
     if (path !== undefined)
       config.set(`lxc.namespace.share.${LXC_NAMES[type]}`, path, `linux.namespaces[${index}].path`);
+  }
+  // liblxc runs in a network namespace of the daemon's own (shim/native/launcher/daemon-child.c says why).
+  if (findNamespace(spec, 'network') === undefined && hostNetwork !== undefined) {
+    config.set('lxc.namespace.share.net', hostNetwork);
   }
   if (hasNewNamespace(spec, 'network')) {
     // A namespace with nothing but lo; without the flag, lo stays down.

@@ -28,7 +28,6 @@ int command_help(const char *program, struct failure *failure)
 		"\n"
 		"  ctr run --rm --runtime io.containerd.lxcri.v1 docker.io/library/busybox:latest hello echo hello\n"
 		"  nerdctl run --rm --runtime io.containerd.lxcri.v1 busybox echo hello\n"
-		"  docker run --rm --runtime io.containerd.lxcri.v1 busybox echo hello\n"
 		"\n"
 		"What containerd runs, in the directory of a container's bundle:\n"
 		"\n"

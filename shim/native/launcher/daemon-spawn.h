@@ -8,6 +8,8 @@
 /** Which descriptors the daemon finds open besides 0-2, and no others. */
 #define DAEMON_SOCKET_FD 3
 #define DAEMON_LOCK_FD 4
+/** The network namespace in which containerd called; the daemon has another (daemon-child.c says why). */
+#define DAEMON_HOST_NETWORK_FD 5
 
 enum spawn_result { SPAWN_RUNS, SPAWN_FAILED, SPAWN_UNKNOWN };
 

@@ -192,7 +192,8 @@ void command_start(struct monitor *monitor)
 
 	if (monitor->phase != PHASE_CREATED || monitor->start_report >= 0)
 		return;
-	if (pipe2(report, O_CLOEXEC) < 0) {
+	/* Read without waiting: whoever else may hold the other end, the monitor serves on. */
+	if (pipe2(report, O_CLOEXEC | O_NONBLOCK) < 0) {
 		tell(monitor, "start-failed %d cannot create a pipe: %s", errno, strerror(errno));
 		return;
 	}

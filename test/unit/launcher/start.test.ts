@@ -1,4 +1,17 @@
-import { chmod, chown, mkdir, readdir, readFile, rm, rmdir, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdir,
+  readFile,
+  readdir,
+  readlink,
+  rm,
+  rmdir,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
@@ -127,17 +140,18 @@ test('the daemon inherits its socket, its lock and nothing else', async (t) => {
   t.is(exitCode, 0);
   const report = await world.onlyReport();
   const inherited = report.descriptors.filter(([, target]) => !target.startsWith('anon_inode:'));
-  const own = new Map(inherited.filter(([fd]) => fd <= 4));
+  const own = new Map(inherited.filter(([fd]) => fd <= 5));
   t.is(own.get(0), '/dev/null');
   t.is(own.get(1), world.log);
   t.is(own.get(2), world.log);
   t.regex(own.get(3) ?? '', /^socket:/);
   t.is(own.get(4), world.lock);
+  t.is(own.get(5), await readlink('/proc/self/ns/net'), 'the network of the host');
   // Node opens pipes of its own, both ends; one of ours would be there with one end only.
   const pipes = inherited.map(([, target]) => target).filter((target) => target.startsWith('pipe:'));
   for (const pipe of pipes) t.is(pipes.filter((other) => other === pipe).length, 2, pipe);
   t.deepEqual(
-    report.descriptors.filter(([fd]) => fd > 4 && fd < 100).filter(([, target]) => /^(socket|\/)/.test(target)),
+    report.descriptors.filter(([fd]) => fd > 5 && fd < 100).filter(([, target]) => /^(socket|\/)/.test(target)),
     [],
   );
   t.deepEqual(report.childDescriptors.slice(0, 4), [0, 1, 2, 3], 'what the daemon runs gets 0-2 (3 is ls’s own)');
