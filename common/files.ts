@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir } from 'node:fs/promises';
 
 export const hasErrorCode = (error: unknown, ...codes: string[]): boolean =>
   error instanceof Error && 'code' in error && codes.includes(String(error.code));
@@ -21,4 +21,14 @@ export async function listIfExists(path: string): Promise<string[]> {
     if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) return [];
     throw error;
   }
+}
+
+/**
+ * Makes a directory, and those above it, through which others may pass without seeing what is in it, whatever the
+ * umask: liblxc, as the root of a container's user namespace, must reach some (shim/native/launcher/run-dir.c).
+ */
+export async function makePassableDirectory(directory: string): Promise<void> {
+  const first = await mkdir(directory, { recursive: true });
+  if (first === undefined) return;
+  await Promise.all([first, directory].map((each) => chmod(each, 0o711)));
 }

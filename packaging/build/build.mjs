@@ -93,8 +93,7 @@ if ((await readFile(stamp, 'utf8').catch(() => '')) === id) {
   console.log(`dist/ is up to date (${id})`);
 } else {
   await mkdir(bin, { recursive: true });
-  // liblxc mounts a container's root there, in the container's own mount namespace.
-  await mkdir(path.join(lib, 'rootfs'), { recursive: true });
+  await mkdir(lib, { recursive: true });
   await rm(stamp, { force: true });
   await Promise.all([
     bundle('shim/main.ts', 'shim.cjs', { LXCRI_VERSION: JSON.stringify(version), LXCRI_BUILD: JSON.stringify(id) }),

@@ -1,4 +1,5 @@
 import { rename } from 'node:fs/promises';
+import { makePassableDirectory } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
 import { readCgroupHierarchies, type CgroupHierarchy } from '../backends/cgroup-hierarchies.ts';
 import { LxcBackend } from '../backends/lxc/lxc-backend.ts';
@@ -60,9 +61,10 @@ export class Daemon {
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { paths, logger } = options;
     const hierarchies = await readCgroupHierarchies();
-    const { libraryDirectory } = paths;
+    const { libraryDirectory, rootfsMount } = paths;
+    await makePassableDirectory(rootfsMount);
     const hostNetwork = `/proc/${process.pid}/fd/${HOST_NETWORK_FD}`;
-    const backend = new LxcBackend({ libraryDirectory, hierarchies, hostNetwork });
+    const backend = new LxcBackend({ libraryDirectory, rootfsMount, hierarchies, hostNetwork });
     const registry = new ContainerRegistry({ paths, backend, logger });
     await forgetEarlierBoot(paths, logger);
     await recoverContainers(registry, paths, logger);

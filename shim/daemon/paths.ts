@@ -50,6 +50,10 @@ export class RunPaths {
     return path.join(this.containers, namespace, id);
   }
 
+  get rootfsMount(): string {
+    return path.join(this.runDirectory, 'rootfs');
+  }
+
   /** Beside the containers, since a container's last events are sent when its directory is gone. */
   get events(): string {
     return path.join(this.runDirectory, 'events');

@@ -1,8 +1,8 @@
-import { chmod, mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exec } from '../../common/exec.ts';
 import { alreadyExists, invalidArgument, notFound } from '../../common/errors.ts';
-import { hasErrorCode, readTextIfExists } from '../../common/files.ts';
+import { hasErrorCode, makePassableDirectory, readTextIfExists } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { CreateTaskRequest } from '../../proto/gen/containerd/task/v2/task.ts';
 import type { Backend, PreparedContainer } from '../backends/backend.ts';
@@ -321,14 +321,6 @@ async function makeStateDirectory(directory: string, id: string): Promise<void> 
     if (hasErrorCode(error, 'EEXIST')) throw alreadyExists(`container ${id} exists already`);
     throw error;
   }
-}
-
-/** Others may pass through it (shim/native/launcher/run-dir.c says who), down to a container's own, which is closed. */
-async function makePassableDirectory(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true });
-  if (first === undefined) return;
-  // The daemon's umask lets nobody pass.
-  await Promise.all([first, directory].map((each) => chmod(each, 0o711)));
 }
 
 async function writePlans(directory: string, { files }: PreparedContainer, plan: Plan): Promise<void> {

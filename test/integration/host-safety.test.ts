@@ -38,7 +38,7 @@ test('a container with the host network has that, and finds no command socket of
     const namespaces = spec.linux['namespaces'] as { type: string }[];
     spec.linux['namespaces'] = namespaces.filter(({ type }) => type !== 'network');
   };
-  const script = 'readlink /proc/self/ns/net; grep -c command$ /proc/net/unix';
+  const script = `readlink /proc/self/ns/net; grep -c '${host.marker}.*/command$' /proc/net/unix`;
   const shim = await host.startShim(await host.makeBundle({ args: ['sh', '-c', script], edit: share }));
   const { bundle, task } = shim;
   const init = { id: bundle.id, execId: '' };

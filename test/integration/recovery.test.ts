@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
 import test from 'ava';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
 import { eventually } from '../support/eventually.ts';
@@ -17,12 +19,21 @@ async function killDaemon(): Promise<void> {
   await eventually(async () => ((await isAlive(daemon)) ? undefined : true));
 }
 
+/** An event is told again when the daemon dies between containerd's taking it and the note of that. */
+async function eventsTaken(): Promise<void> {
+  await eventually(async () => {
+    const files = await readdir(path.join(fixture.host.runDir, 'events'), { recursive: true });
+    return files.some((file) => file.endsWith('.pending')) ? undefined : true;
+  });
+}
+
 const processesOf = (id: string) => monitorOf(fixture.host.runDir, fixture.host.namespace, id);
 
 if (RUNTIME !== RUNC) {
   test.serial('a new daemon finds a container that runs, and one that ended without a daemon', async (t) => {
     const running = await fixture.running(t, ['sleep', '1000']);
     const ended = await fixture.running(t, ['sh', '-c', 'trap "exit 9" TERM; while :; do sleep 0.02; done']);
+    await eventsTaken();
     await killDaemon();
     process.kill(ended.pid, 'SIGTERM');
     await eventually(async () => ((await isAlive(ended.pid)) ? undefined : true));

@@ -77,7 +77,12 @@ const CASES: readonly Case[] = [
     says: /CapEff:\s+0000000000000000/,
   },
   { title: '--cwd', flags: () => ['--cwd', '/home/app'], script: 'pwd', says: /^\/home\/app$/m },
-  { title: '--cwd that is not there', flags: () => ['--cwd', '/a/b'], script: 'pwd; stat -c %A,%u,%g /a', says: /^\/a\/b$/m },
+  {
+    title: '--cwd that is not there',
+    flags: () => ['--cwd', '/a/b'],
+    script: 'pwd; stat -c %A,%u,%g /a',
+    says: /^\/a\/b$/m,
+  },
   { title: '--env', flags: () => ['--env', 'A=b c', '--env', 'PATH=/bin'], script: 'env | sort', says: /^A=b c$/m },
   {
     title: '--read-only',

@@ -33,8 +33,9 @@ test.before(async (t) => {
   const libraryDirectory = path.join(DIST_BIN, '../lib/proxmox-lxcri');
   const paths = new RunPaths(path.join(dir, 'r'), libraryDirectory, 'test');
   await mkdir(paths.runDirectory, { mode: 0o711 });
+  await mkdir(paths.rootfsMount, { mode: 0o711 });
   await writeRootfs(path.join(dir, 'image'), await busyboxRootfs());
-  const backend = new LxcBackend({ libraryDirectory, hierarchies: [unified] });
+  const backend = new LxcBackend({ libraryDirectory, rootfsMount: paths.rootfsMount, hierarchies: [unified] });
   const registry = new ContainerRegistry({ paths, backend, logger: createLogger('silent') });
   t.context = { dir, unified, registry };
 });

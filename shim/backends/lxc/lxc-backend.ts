@@ -20,6 +20,11 @@ import { planProcess } from './process-plan.ts';
 export interface LxcBackendOptions {
   /** The directory of lxcri-lxc and lxcri-init. */
   readonly libraryDirectory: string;
+  /**
+   * A directory on which liblxc mounts a container's root, in the container's own mount namespace. The root of a user
+   * namespace must be able to reach it.
+   */
+  readonly rootfsMount: string;
   readonly hierarchies: readonly CgroupHierarchy[];
   /** A path of the host's network namespace; undefined if liblxc runs in it anyway. */
   readonly hostNetwork?: string;
@@ -39,11 +44,11 @@ export class LxcBackend implements Backend {
   readonly #hostNetwork: string | undefined;
   readonly #hierarchies: readonly CgroupHierarchy[];
 
-  constructor({ libraryDirectory, hierarchies, hostNetwork }: LxcBackendOptions) {
+  constructor({ libraryDirectory, rootfsMount, hierarchies, hostNetwork }: LxcBackendOptions) {
     this.#hostNetwork = hostNetwork;
     this.driver = path.join(libraryDirectory, 'lxcri-lxc');
     this.init = path.join(libraryDirectory, 'lxcri-init');
-    this.#rootfsMount = path.join(libraryDirectory, 'rootfs');
+    this.#rootfsMount = rootfsMount;
     this.#hierarchies = usedHierarchies(hierarchies);
   }
 

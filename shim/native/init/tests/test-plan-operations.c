@@ -100,7 +100,7 @@ static void limits_are_noted(void)
 /* What is more than there is place for is refused, and nothing is written beyond it. */
 static void too_much_is_refused(void)
 {
-	static char plan[65536];
+	static char plan[16 * (SETUP_MAX_GROUPS + 1)];
 	size_t size = 0;
 
 	for (int i = 0; i < SETUP_MAX_GROUPS + 1; i++)
