@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -237,7 +238,8 @@ static int decode_liblxc_status(int status)
 void on_driver(struct monitor *monitor)
 {
 	struct driver_report report;
-	ssize_t size = read(monitor->driver, &report, sizeof(report));
+	/* Without waiting: when the driver has died, an init that is not executed yet may still hold its end. */
+	ssize_t size = recv(monitor->driver, &report, sizeof(report), MSG_DONTWAIT);
 
 	close_fd(&monitor->driver);
 	if (size != (ssize_t)sizeof(report))

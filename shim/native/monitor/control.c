@@ -37,7 +37,8 @@ static void send_line(struct connection *connection, const char *line, size_t si
 		drop(connection);
 }
 
-static size_t format_line(char *line, size_t room, const char *format, va_list list)
+__attribute__((format(printf, 3, 0))) static size_t
+format_line(char *line, size_t room, const char *format, va_list list)
 {
 	int size = vsnprintf(line, room - 1, format, list);
 	size_t length = size < 0 ? 0 : (size_t)size < room - 1 ? (size_t)size : room - 2;
@@ -74,7 +75,7 @@ void warn(struct monitor *monitor, const char *format, ...)
 	tell(monitor, "warning %s", text);
 }
 
-static void answer(struct connection *connection, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void answer(struct connection *connection, const char *format, ...)
 {
 	char line[GATE_TEXT + 64];
 	va_list list;

@@ -45,8 +45,8 @@ static void refuses_what_containerd_refuses(void)
 		"/",
 		"_",
 		" ",
-		"a\x7f"
-		"b",
+		("a\x7f"
+		 "b"),
 		"a%2f"};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		CHECK(check(bad[i]) == -1);
