@@ -43,6 +43,8 @@ export class ContainerRegistry {
   readonly #containers = new Map<string, Container>();
   /** Creates under way: no second one of the same id comes between, and whoever removes the container waits. */
   readonly #creating = new Map<string, Creation>();
+  /** Containers on disk of which nothing can be read. */
+  readonly #unreadable = new Set<string>();
   readonly #publishers = new Map<string, Publisher>();
   /** The newest queue of each id that still has events to send: a container of the same id sends after it. */
   readonly #queues = new Map<string, EventQueue>();
@@ -176,10 +178,30 @@ export class ContainerRegistry {
   /** Removes a container in any state, without events. @returns how it ended; undefined: there is none. */
   async cleanUp(namespace: string, id: string): Promise<{ pid: number; exit: ExitRecord } | undefined> {
     const container = await this.#findOnceCreated(namespace, id);
-    if (container === undefined) return undefined;
+    if (container === undefined) {
+      await this.#removeUnreadable(namespace, id);
+      return undefined;
+    }
     const exit = await container.abandon();
     await this.#forget(container);
     return { pid: container.pid, exit };
+  }
+
+  /** Notes a container that an earlier daemon left and nobody can take over; only cleanUp is to be done about it. */
+  addUnreadable(namespace: string, id: string): void {
+    this.#unreadable.add(keyOf(namespace, id));
+  }
+
+  async #removeUnreadable(namespace: string, id: string): Promise<void> {
+    const { paths, logger } = this.#options;
+    if (!this.#unreadable.has(keyOf(namespace, id))) return;
+    const directory = paths.container(namespace, id);
+    await this.#cleanUpAfterMonitor(directory).catch((error: unknown) => {
+      logger.warn({ namespace, id, err: error }, 'what a container left that cannot be read may not all be removed');
+    });
+    // Its monitor, which may live, writes there until it has noticed the end.
+    await rm(directory, { recursive: true, force: true, maxRetries: 10 });
+    this.#unreadable.delete(keyOf(namespace, id));
   }
 
   async #forget(container: Container): Promise<void> {

@@ -17,15 +17,16 @@ export async function recoverContainers(registry: ContainerRegistry, paths: RunP
   const found = await Promise.all(
     namespaces.map(async (namespace) => {
       const ids = await listIfExists(path.join(paths.containers, namespace));
-      return ids.map((id) => paths.container(namespace, id));
+      return ids.map((id) => ({ namespace, id }));
     }),
   );
   await Promise.all(
-    found.flat().map(async (directory) => {
+    found.flat().map(async ({ namespace, id }) => {
       try {
-        await recoverContainer(registry, paths, directory, logger);
+        await recoverContainer(registry, paths, { namespace, id }, logger);
       } catch (error) {
-        logger.error({ directory, err: error }, 'a container could not be taken over');
+        registry.addUnreadable(namespace, id);
+        logger.error({ namespace, id, err: error }, 'a container could not be taken over; `delete` will remove it');
       }
     }),
   );
@@ -49,14 +50,18 @@ const CREATE_TIME_MS = 10_000;
 async function recoverContainer(
   registry: ContainerRegistry,
   paths: RunPaths,
-  directory: string,
+  { namespace, id }: { readonly namespace: string; readonly id: string },
   logger: Logger,
 ): Promise<void> {
+  const directory = paths.container(namespace, id);
   const record = await readContainerRecord(directory);
   if (record === undefined) {
     // The daemon of another build may be about to write it.
-    if (Date.now() - (await stat(directory)).mtimeMs < CREATE_TIME_MS) return;
-    logger.info({ directory }, 'a create was interrupted before anything ran; it is removed');
+    if (Date.now() - (await stat(directory)).mtimeMs < CREATE_TIME_MS) {
+      registry.addUnreadable(namespace, id);
+      return;
+    }
+    logger.info({ namespace, id }, 'a create was interrupted before anything ran; it is removed');
     await rm(directory, { recursive: true, force: true });
     return;
   }
@@ -66,7 +71,7 @@ async function recoverContainer(
   const status = await readStatus(directory);
   const container = registry.adopt(own, directory);
   await container.recover(status);
-  logger.info({ namespace: record.namespace, id: record.id, status: container.status }, 'a container was taken over');
+  logger.info({ namespace, id, status: container.status }, 'a container was taken over');
 }
 
 /** Whether the daemon of another build lives and has this container. */

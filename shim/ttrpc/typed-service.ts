@@ -1,6 +1,6 @@
 import { Code, StatusError } from '../../common/errors.ts';
 import type { CallContext, HandlerTable, UnaryHandler } from './call-context.ts';
-import type { CallOptions, Client } from './client.ts';
+import type { CallOptions } from './client.ts';
 
 /** What is used here of the message codecs that ts-proto generates. */
 export interface MessageCodec<T> {
@@ -58,8 +58,13 @@ export function toHandlerTable<D extends ServiceDefinition>(definition: D, handl
   return table;
 }
 
+/** What carries calls: a `Client`, or another transport with the same messages. */
+export interface Caller {
+  call(service: string, method: string, payload: Uint8Array, options?: CallOptions): Promise<Uint8Array>;
+}
+
 /** @returns a client of the service over `client`; its functions fail as `client.call` does. */
-export function toServiceClient<D extends ServiceDefinition>(definition: D, client: Client): ServiceClient<D> {
+export function toServiceClient<D extends ServiceDefinition>(definition: D, client: Caller): ServiceClient<D> {
   const call = (method: MethodDefinition) => async (request: unknown, options?: CallOptions) => {
     const payload = method.requestType.encode(request).finish();
     return decode(method.responseType, await client.call(definition.fullName, method.name, payload, options));

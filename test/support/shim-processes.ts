@@ -1,5 +1,6 @@
-import { readFile, readlink } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
+import { eventually } from './eventually.ts';
 import { isAlive, listProcesses } from './processes.ts';
 
 /** What is read from /proc, or an empty text for a process that is gone. */
@@ -30,4 +31,14 @@ export async function monitorOf(
     return { monitor: pid, driver: driver?.pid ?? 0 };
   }
   throw new Error(`container ${id} has no monitor`);
+}
+
+/** kill -9 of the daemon. A moment longer than it is seen to live, its other threads keep its sockets and its lock. */
+export async function killDaemon(runDir: string): Promise<void> {
+  const daemon = await eventually(() => daemonOf(runDir));
+  process.kill(daemon, 'SIGKILL');
+  await eventually(async () => {
+    const threads = await readdir(`/proc/${daemon}/task`).catch(() => []);
+    return threads.length <= 1 && !(await isAlive(daemon)) ? true : undefined;
+  });
 }
