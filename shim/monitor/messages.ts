@@ -23,26 +23,24 @@ export type MonitorMessage =
   | { readonly type: 'signalled'; readonly errno: number }
   | { readonly type: 'warning'; readonly text: string };
 
+/** The forms of the lines; texts may be empty. A later build may say more at the end. */
+const FORMS: readonly (readonly [form: RegExp, parse: (...words: string[]) => MonitorMessage])[] = [
+  [/^created (\d+) (\d+)(?: |$)/, (...words) => ({ type: 'created', init: parseProcess(words) })],
+  [/^running(?: |$)/, () => ({ type: 'running' })],
+  [/^start-failed (\d+) (.*)$/s, (errno, text = '') => ({ type: 'start-failed', errno: Number(errno), text })],
+  [/^failed (\d+) (.*)$/s, (errno, text = '') => ({ type: 'failed', errno: Number(errno), text })],
+  [/^exited (\d+) (-?\d+) (\d+)(?: |$)/, (...words) => ({ type: 'exited', exit: parseExit(words) })],
+  [/^signalled (\d+)(?: |$)/, (errno) => ({ type: 'signalled', errno: Number(errno) })],
+  [/^warning (.*)$/s, (text = '') => ({ type: 'warning', text })],
+];
+
 /** Undefined for a line that this build does not know: the monitor may be that of a newer one. */
 export function parseMonitorMessage(line: string): MonitorMessage | undefined {
-  const [type, ...words] = line.split(' ');
-  switch (type) {
-    case 'created':
-      return { type, init: parseProcess(words) };
-    case 'running':
-      return { type };
-    case 'start-failed':
-    case 'failed':
-      return { type, errno: Number(words[0]), text: words.slice(1).join(' ') };
-    case 'exited':
-      return { type, exit: parseExit(words) };
-    case 'signalled':
-      return { type, errno: Number(words[0]) };
-    case 'warning':
-      return { type, text: words.join(' ') };
-    default:
-      return undefined;
+  for (const [form, parse] of FORMS) {
+    const match = form.exec(line);
+    if (match !== null) return parse(...match.slice(1));
   }
+  return undefined;
 }
 
 /** The monitor's file `status` (shim/native/monitor/status-file.c). */

@@ -3,7 +3,8 @@ import path from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
 import { EventJournal } from '../../../shim/events/event-journal.ts';
-import { entryOf, tempDir } from './support.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { entryOf } from './support.ts';
 
 test('what was added is read back in order, and what was sent is known by name only', async (t) => {
   const journal = new EventJournal(path.join(await tempDir(t), 'default', 'hello@1'));

@@ -5,7 +5,8 @@ import test from 'ava';
 import { invalidArgument, unimplemented } from '../../../common/errors.ts';
 import { EventJournal } from '../../../shim/events/event-journal.ts';
 import { eventually } from '../../support/eventually.ts';
-import { entryOf, NOWHERE, queueIn, Sink, tempDir } from './support.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { entryOf, NOWHERE, queueIn, Sink } from './support.ts';
 
 const topics = (...names: string[]) => names.map((name) => `/tasks/${name}`);
 const exists = (file: string) =>

@@ -6,7 +6,8 @@ import { Any } from '../../../proto/gen/google/protobuf/any.ts';
 import { Deferred } from '../../../shim/task/deferred.ts';
 import { createPublisher, isRefusal } from '../../../shim/events/publisher.ts';
 import { eventually } from '../../support/eventually.ts';
-import { eventOf, NOWHERE, Sink, tempDir } from './support.ts';
+import { tempDir } from '../support/temp-dir.ts';
+import { eventOf, NOWHERE, Sink } from './support.ts';
 
 test('the envelope says what, where and when', async (t) => {
   const sink = await new Sink(t, await tempDir(t)).listen();

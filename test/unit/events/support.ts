@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
@@ -11,14 +10,7 @@ import { EventQueue } from '../../../shim/events/event-queue.ts';
 import { createPublisher, type Publisher } from '../../../shim/events/publisher.ts';
 import { Server } from '../../../shim/ttrpc/server.ts';
 import { toHandlerTable } from '../../../shim/ttrpc/typed-service.ts';
-import { TEMP_ROOT } from '../../support/temp-dir.ts';
 import { recordingLogger, type LogRecord } from '../support/recording-logger.ts';
-
-export async function tempDir(t: ExecutionContext): Promise<string> {
-  const directory = await mkdtemp(path.join(TEMP_ROOT, 'lx-events-'));
-  t.teardown(() => rm(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 export const eventOf = (name: string): TaskEvent => ({
   topic: `/tasks/${name}`,
