@@ -11,7 +11,7 @@ export class LxcConfig {
   /** `field` is the JSON path that the value comes from, for the error. */
   set(key: string, value: string | number | bigint, field = key): this {
     const text = value.toString();
-    const changed = text !== text.trim() || /^["'].*["']$/.test(text) || /\p{Cc}/u.test(text);
+    const changed = text !== text.trim() || /^(["']).*\1$/s.test(text) || /\p{Cc}/u.test(text);
     if (text === '' || changed) {
       throw invalidArgument(
         `config.json: ${field} is ${JSON.stringify(text)}: LXC cannot take a value that is empty, is in quotes, begins or ends with white space, or has control characters; use another`,
