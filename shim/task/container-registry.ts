@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exec } from '../../common/exec.ts';
-import { alreadyExists, invalidArgument, notFound } from '../../common/errors.ts';
+import { alreadyExists, Code, invalidArgument, notFound, StatusError } from '../../common/errors.ts';
 import { hasErrorCode, makePassableDirectory, readTextIfExists } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { CreateTaskRequest } from '../../proto/gen/containerd/task/v2/task.ts';
@@ -145,10 +145,17 @@ export class ContainerRegistry {
   }
 
   async #launch({ record, directory, prepared, plan, signal }: Launch): Promise<Container> {
-    await makeStateDirectory(directory, record.id);
+    await makeStateDirectory(directory, record.id).catch(async (error: unknown) => {
+      await this.#removeEmptyParents(record);
+      throw stateError(error, directory);
+    });
     const container = this.#newContainer(record, directory);
     try {
-      await Promise.all([writePlans(directory, prepared, plan), writeContainerRecord(directory, record)]);
+      await Promise.all([writePlans(directory, prepared, plan), writeContainerRecord(directory, record)]).catch(
+        (error: unknown) => {
+          throw stateError(error, directory);
+        },
+      );
       const created = container.create(await this.#monitors.take());
       whenAborted(signal, () => {
         container.abort();
@@ -343,6 +350,15 @@ async function makeStateDirectory(directory: string, id: string): Promise<void> 
     if (hasErrorCode(error, 'EEXIST')) throw alreadyExists(`container ${id} exists already`);
     throw error;
   }
+}
+
+/** Gives what the file system says of a state directory words and a code. */
+function stateError(error: unknown, directory: string): unknown {
+  if (error instanceof StatusError || !(error instanceof Error)) return error;
+  const code = hasErrorCode(error, 'ENOSPC', 'EDQUOT') ? Code.ResourceExhausted : Code.Internal;
+  return new StatusError(code, `the container's state cannot be written to ${directory}: ${error.message}`, {
+    cause: error,
+  });
 }
 
 async function writePlans(directory: string, { files }: PreparedContainer, plan: Plan): Promise<void> {
