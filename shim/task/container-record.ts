@@ -20,7 +20,7 @@ export interface ContainerRecord {
   readonly cgroups: readonly string[];
   /** The build of the daemon that created it, or took it over last. */
   readonly build: string;
-  /** The name of its event journal, `<id>@<…>`: unique for each container, also among those of the same id. */
+  /** The name of its event journal: journal-name.ts. */
   readonly journal: string;
 }
 

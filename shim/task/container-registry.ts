@@ -19,6 +19,7 @@ import { readSpec } from '../oci/read-spec.ts';
 import type { Spec } from '../oci/spec.ts';
 import { Container } from './container.ts';
 import { writeContainerRecord, type ContainerRecord } from './container-record.ts';
+import { newJournalName, parseJournalName } from './journal-name.ts';
 import { CONTAINER_NOT_CREATED } from './messages.ts';
 import { planRootfsMounts } from './rootfs-mounts.ts';
 import { planStdio } from './stdio.ts';
@@ -139,7 +140,7 @@ export class ContainerRegistry {
 
     const { cgroups } = prepared;
     const build = paths.build;
-    const journal = newJournalName(id);
+    const journal = newJournalName(id, build);
     const record = { namespace, id, bundle, backend: backend.name, stdio, rootfs, target, cgroups, build, journal };
     return this.#launch({ record, directory, prepared, plan, signal });
   }
@@ -250,15 +251,19 @@ export class ContainerRegistry {
   }
 
   ownsJournal(namespace: string, name: string): boolean {
-    const id = name.slice(0, name.lastIndexOf('@'));
-    return this.find(namespace, id)?.record.journal === name;
+    return this.find(namespace, parseJournalName(name).id)?.record.journal === name;
   }
 
-  /** Sends what a container that is gone still owed when its daemon died. */
+  /** Sends what a container that is gone still owed when its daemon died. @throws what makes a journal unreadable. */
   async adoptJournal(namespace: string, name: string): Promise<void> {
-    const id = name.slice(0, name.lastIndexOf('@'));
-    const queue = this.#newQueue({ namespace, id, journal: name });
-    await queue.recover();
+    const queue = this.#newQueue({ namespace, id: parseJournalName(name).id, journal: name });
+    try {
+      await queue.recover();
+    } catch (error) {
+      // A later container of the same id must not wait for it.
+      await queue.discard();
+      throw error;
+    }
     queue.finish();
   }
 
@@ -310,11 +315,6 @@ function whenAborted(signal: AbortSignal, action: () => void): void {
   if (signal.aborted) action();
   else signal.addEventListener('abort', action);
 }
-
-let journals = 0;
-
-/** Unique for each container, also among those that had the same id; sorts by time. */
-const newJournalName = (id: string) => `${id}@${Date.now().toString().padStart(15, '0')}-${(journals += 1)}`;
 
 const keyOf = (namespace: string, id: string) => `${namespace}/${id}`;
 

@@ -65,6 +65,7 @@ export class Container {
   #exit: ExitRecord | undefined;
   /** The names of the events that were added, by this daemon or an earlier one: none is added twice. */
   readonly #issued = new Set<string>();
+  #startAsked = false;
   /** containerd dropped this container; it tells the end to others by itself. */
   #abandoned = false;
   /** How it ended, once its state directory is gone, which may be another container's by now. */
@@ -104,7 +105,7 @@ export class Container {
 
   /** Takes a container over from an earlier daemon: from its monitor if that lives, else from what it left. */
   async recover(status: MonitorStatus | undefined): Promise<void> {
-    for (const name of await this.#context.events.recover()) this.#issued.add(name);
+    for (const name of await this.#recoverEvents()) this.#issued.add(name);
     if (status !== undefined) this.#init = status.init;
     try {
       this.#monitor = await Monitor.connect(this.#context.directory, this.#listener());
@@ -114,6 +115,16 @@ export class Container {
     }
     // It tells its state at once; one that was still being created tells it when it knows.
     if (status !== undefined) await this.#awaitGreeting(status);
+  }
+
+  /** Events that cannot be read are lost; the container is not. */
+  async #recoverEvents(): Promise<ReadonlySet<string>> {
+    try {
+      return await this.#context.events.recover();
+    } catch (error) {
+      this.#context.logger.error({ ...this.#identity, err: error }, 'the journal of a container cannot be read');
+      return new Set();
+    }
   }
 
   /** One that does not answer, because a mount or an unmount hangs, must not keep the daemon from all others. */
@@ -142,6 +153,7 @@ export class Container {
     return this.#queue.run(async () => {
       if (this.#status === 'running') throw failedPrecondition('cannot start a container that is already running');
       if (this.#status === 'stopped') throw failedPrecondition('cannot start a container that has stopped');
+      this.#startAsked = true;
       this.#monitor?.start();
       await this.#started.promise;
       return this.pid;
@@ -349,6 +361,8 @@ export class Container {
   async #reconnect(): Promise<boolean> {
     try {
       this.#monitor = await Monitor.connect(this.#context.directory, this.#listener());
+      // It may have been lost with the connection. A monitor that has it already does nothing more.
+      if (this.#startAsked && !this.#started.settled) this.#monitor.start();
       return true;
     } catch {
       return false;

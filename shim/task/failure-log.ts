@@ -5,8 +5,9 @@ const MAX_LINES = 3;
 
 /** Adds to a monitor's account what liblxc and the monitor logged as errors, without their dates and source lines. */
 export async function explainFailure(text: string, directory: string): Promise<string> {
+  // A log that cannot be read must not hide the failure.
   const logs = await Promise.all(
-    ['lxc.log', 'monitor.log'].map((name) => readTextIfExists(path.join(directory, name))),
+    ['lxc.log', 'monitor.log'].map((name) => readTextIfExists(path.join(directory, name)).catch(() => undefined)),
   );
   const lines = logs.flatMap((log) => (log ?? '').split('\n')).flatMap(errorText);
   // The init explains itself; liblxc's complaints are then only consequences.

@@ -5,8 +5,9 @@ import { listIfExists, readTextIfExists } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { RunPaths } from '../daemon/paths.ts';
 import { parseMonitorStatus, type MonitorStatus } from '../monitor/messages.ts';
-import { readContainerRecord, writeContainerRecord, type ContainerRecord } from './container-record.ts';
+import { readContainerRecord, writeContainerRecord } from './container-record.ts';
 import type { ContainerRegistry } from './container-registry.ts';
+import { parseJournalName } from './journal-name.ts';
 
 /**
  * Finds the containers of daemons that are gone: killed, crashed, or replaced by another build. Each is taken over from
@@ -32,11 +33,15 @@ export async function recoverContainers(registry: ContainerRegistry, paths: RunP
   );
 }
 
-/** Sends the events of containers that are gone; call it after recoverContainers, whose journals are left alone. */
+/**
+ * Sends the events of containers that are gone; call it after recoverContainers. The journals of containers that are
+ * there, and those that the living daemon of another build writes, are left alone.
+ */
 export async function recoverJournals(registry: ContainerRegistry, paths: RunPaths, logger: Logger): Promise<void> {
   for (const namespace of await listIfExists(paths.events)) {
     for (const name of (await listIfExists(path.join(paths.events, namespace))).sort()) {
       if (registry.ownsJournal(namespace, name)) continue;
+      if (await isWrittenByOther(paths, namespace, name)) continue;
       await registry.adoptJournal(namespace, name).catch((error: unknown) => {
         logger.error({ namespace, journal: name, err: error }, 'events of a container that is gone cannot be read');
       });
@@ -65,7 +70,7 @@ async function recoverContainer(
     await rm(directory, { recursive: true, force: true });
     return;
   }
-  if (await hasOtherOwner(record, paths)) return;
+  if (await isOtherDaemon(record.build, paths)) return;
   const own = { ...record, build: paths.build };
   if (record.build !== paths.build) await writeContainerRecord(directory, own);
   const status = await readStatus(directory);
@@ -74,8 +79,16 @@ async function recoverContainer(
   logger.info({ namespace, id, status: container.status }, 'a container was taken over');
 }
 
-/** Whether the daemon of another build lives and has this container. */
-async function hasOtherOwner({ build }: ContainerRecord, paths: RunPaths): Promise<boolean> {
+/** Whether the daemon of another build has a container, or had it and still sends its events. */
+async function isWrittenByOther(paths: RunPaths, namespace: string, journal: string): Promise<boolean> {
+  const { id, build } = parseJournalName(journal);
+  const record = await readContainerRecord(paths.container(namespace, id)).catch(() => undefined);
+  const owner = record?.journal === journal ? record.build : build;
+  return owner !== undefined && (await isOtherDaemon(owner, paths));
+}
+
+/** Whether this is another build, whose daemon lives. */
+async function isOtherDaemon(build: string, paths: RunPaths): Promise<boolean> {
   if (build === paths.build) return false;
   return new Promise((resolve) => {
     const socket = connect(paths.socketOf(build));

@@ -1,0 +1,88 @@
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { ExecutionContext } from 'ava';
+import type { CreateTaskRequest } from '../../../proto/gen/containerd/task/v2/task.ts';
+import type { Backend } from '../../../shim/backends/backend.ts';
+import { RunPaths } from '../../../shim/daemon/paths.ts';
+import { Plan } from '../../../shim/monitor/plan.ts';
+import { ContainerRegistry } from '../../../shim/task/container-registry.ts';
+import { recoverContainers, recoverJournals } from '../../../shim/task/recovery.ts';
+import { Sink } from '../events/support.ts';
+import { minimal } from '../oci/documents.ts';
+import { recordingLogger } from '../support/recording-logger.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const STAND_IN = path.join(import.meta.dirname, 'support/stand-in-monitor.cjs');
+
+/** A backend that asks nothing of the host. */
+const backend: Backend = {
+  name: 'none',
+  driver: '/none/driver',
+  init: '/none/init',
+  prepare: () => Promise.resolve({ files: new Map([['init.plan', '']]), plan: new Plan(), cgroups: [] }),
+};
+
+/** The directories of daemons, a containerd for their events, and bundles. */
+export class RegistryWorld {
+  readonly dir: string;
+  readonly sink: Sink;
+  readonly #t: ExecutionContext;
+
+  private constructor(t: ExecutionContext, dir: string, sink: Sink) {
+    this.#t = t;
+    this.dir = dir;
+    this.sink = sink;
+  }
+
+  static async create(t: ExecutionContext): Promise<RegistryWorld> {
+    const dir = await tempDir(t);
+    const world = new RegistryWorld(t, dir, new Sink(t, dir));
+    await mkdir(path.join(dir, 'run/daemon'), { recursive: true });
+    await mkdir(path.join(dir, 'lib'));
+    const program = path.join(dir, 'lib/lxcri-monitor');
+    await writeFile(program, `#!${process.execPath}\nrequire(${JSON.stringify(STAND_IN)});\n`);
+    await chmod(program, 0o755);
+    await world.sink.listen();
+    return world;
+  }
+
+  paths(build = 'build-a'): RunPaths {
+    return new RunPaths(path.join(this.dir, 'run'), path.join(this.dir, 'lib'), build);
+  }
+
+  /** A daemon's registry; with `recover` it takes over what there is first. */
+  async daemon({ build = 'build-a', recover = true } = {}) {
+    const paths = this.paths(build);
+    const { logger, records } = recordingLogger();
+    const registry = new ContainerRegistry({ paths, backend, logger });
+    this.#t.teardown(() => {
+      registry.close();
+    });
+    if (recover) {
+      await recoverContainers(registry, paths, logger);
+      await recoverJournals(registry, paths, logger);
+    }
+    return { registry, paths, log: records };
+  }
+
+  async request(id: string): Promise<CreateTaskRequest> {
+    const bundle = path.join(this.dir, 'bundles', id);
+    await mkdir(path.join(bundle, 'rootfs'), { recursive: true });
+    await writeFile(path.join(bundle, 'config.json'), JSON.stringify(minimal()));
+    await writeFile(path.join(bundle, 'publisher'), `ttrpc=${this.sink.path}\n`);
+    return {
+      ...{ id, bundle, rootfs: [], terminal: false, stdin: '', stdout: '', stderr: '' },
+      ...{ checkpoint: '', parentCheckpoint: '', options: undefined },
+    };
+  }
+
+  /** What is left of containers and events, as paths below the run directory. */
+  async left(): Promise<string[]> {
+    const entries = await readdir(path.join(this.dir, 'run'), { recursive: true });
+    return entries.filter((entry) => /^(containers|events)\/./.test(entry)).sort();
+  }
+
+  topics(): string[] {
+    return this.sink.topics.map((topic) => topic.replace('/tasks/', ''));
+  }
+}
