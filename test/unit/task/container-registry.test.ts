@@ -115,7 +115,7 @@ test('what is wrong with a request is said before anything is made', async (t) =
     [{ terminal: true }, /^terminal is true/],
     [{ checkpoint: '/c' }, /^checkpoint: /],
     [{ stdout: 'relative' }, /^stdout is "relative"/],
-    [{ options: { typeUrl: 'x', value: new Uint8Array() } }, /^options have the type "x"/],
+    [{ options: { typeUrl: 'x', value: Buffer.alloc(0) } }, /^options have the type "x"/],
   ] as const) {
     const error = await t.throwsAsync(registry.create('default', { ...request, ...changes }), { message });
     t.true(error instanceof StatusError && error.code === Code.InvalidArgument, String(message));

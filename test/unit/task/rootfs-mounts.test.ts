@@ -144,7 +144,7 @@ for (const [title, given, message] of [
   ['a target', { target: '/below' }, /^rootfs\[0\]\.target is "\/below"/],
   ['NUL', { source: '/a\0b' }, /^rootfs\[0\] contains a NUL/],
   ['NUL in an option', { options: ['a\0b'] }, /^rootfs\[0\] contains a NUL/],
-] as const) {
+] satisfies readonly (readonly [string, Partial<Mount>, RegExp])[]) {
   test(`refused: ${title}`, (t) => {
     t.throws(() => planned(given), { message });
   });
