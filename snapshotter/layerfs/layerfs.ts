@@ -1,0 +1,209 @@
+import { failedPrecondition, invalidArgument } from '../../common/errors.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { Store } from '../stores/store.ts';
+import { Clock } from './clock.ts';
+import { quote, type LayerGraph } from './layer-graph.ts';
+import { LayerQueues } from './layer-queues.ts';
+import type { Labels, Layer, LayerInfo, Mount, Usage } from './layer.ts';
+import { maxBytesOf } from './max-size.ts';
+import { restoreGraph, type Restored } from './restore-graph.ts';
+import { Sweeper } from './sweeper.ts';
+import { changeLabels } from './update.ts';
+
+export interface LayerFsOptions {
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** How much a container's file system may hold unless its label tells. */
+  readonly defaultMaxBytes?: bigint | undefined;
+}
+
+interface NewLayer {
+  readonly key: string;
+  /** '' for none. */
+  readonly parent: string;
+  readonly labels: Labels;
+}
+
+/** What containerd allows for an identifier is far less; beyond this it is a mistake. */
+const MAX_NAME_BYTES = 4096;
+
+/**
+ * The layers of one store, and their rules: what is unique, what stands on what, what may be removed. They are those of
+ * containerd's snapshots.Snapshotter (core/snapshots/snapshotter.go), whose test suite they pass.
+ */
+export class LayerFs {
+  readonly store: Store;
+  readonly graph: LayerGraph;
+  readonly restored: Restored;
+  readonly sweeper: Sweeper;
+  readonly #queues = new LayerQueues();
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #defaultMaxBytes: bigint | undefined;
+  #lastId: bigint;
+
+  private constructor(store: Store, restored: Restored, lastId: string, options: LayerFsOptions) {
+    this.store = store;
+    this.restored = restored;
+    this.graph = restored.graph;
+    this.#lastId = BigInt(lastId);
+    this.#clock = options.clock ?? new Clock();
+    this.#logger = options.logger;
+    this.#defaultMaxBytes = options.defaultMaxBytes;
+    this.sweeper = new Sweeper(store, options.logger);
+  }
+
+  /** Reads back what the store holds, and clears away what interrupted changes left. */
+  static async open(store: Store, options: LayerFsOptions): Promise<LayerFs> {
+    const scan = await store.scan();
+    const layerFs = new LayerFs(store, restoreGraph(scan), scan.lastId, options);
+    await layerFs.#clearAway();
+    return layerFs;
+  }
+
+  async #clearAway(): Promise<void> {
+    const { superseded, orphans, broken } = this.restored;
+    for (const { layer, reason } of broken) {
+      this.#logger.error({ layer: layer.id, name: layer.name, reason }, 'a layer cannot be used; see `layerfs fsck`');
+    }
+    this.sweeper.add(...superseded);
+    const left = await this.store.destroyOrphans(orphans);
+    for (const { id, reason } of left) this.#logger.warn({ layer: id, reason }, 'the rest of a change cannot go yet');
+  }
+
+  prepare(request: NewLayer): Promise<Mount[]> {
+    return this.#create('active', request);
+  }
+
+  view(request: NewLayer): Promise<Mount[]> {
+    return this.#create('view', request);
+  }
+
+  async #create(kind: 'active' | 'view', { key, parent: parentName, labels }: NewLayer): Promise<Mount[]> {
+    checkName(key, 'key');
+    const maxBytes = kind === 'active' ? maxBytesOf(labels, this.#defaultMaxBytes) : undefined;
+    return this.#queues.run(key, async () => {
+      const parent = parentName === '' ? undefined : this.graph.getParent(parentName);
+      const reservation = this.graph.reserve(key, parent);
+      try {
+        const layer = this.#newLayer(kind, key, parent, labels);
+        const ancestors = parent === undefined ? [] : [parent, ...this.graph.ancestors(parent)];
+        const mounts = await this.#createInStore(layer, ancestors, maxBytes);
+        this.graph.add(layer);
+        return mounts;
+      } finally {
+        reservation.drop();
+      }
+    });
+  }
+
+  async #createInStore(layer: Layer, ancestors: readonly Layer[], maxBytes: bigint | undefined): Promise<Mount[]> {
+    try {
+      await this.store.create(layer, ancestors, maxBytes === undefined ? {} : { maxBytes });
+      return await this.store.mounts(layer, ancestors);
+    } catch (error) {
+      // Whether anything was made is not always known.
+      this.sweeper.add(layer);
+      throw error;
+    }
+  }
+
+  #newLayer(kind: 'active' | 'view', name: string, parent: Layer | undefined, labels: Labels): Layer {
+    const now = this.#clock.now();
+    const id = (++this.#lastId).toString();
+    return { id, kind, name, ...(parent && { parent: parent.id }), labels, createdAt: now, updatedAt: now };
+  }
+
+  mounts(key: string): Promise<Mount[]> {
+    return this.#queues.run(key, async () => {
+      const layer = this.graph.get(key);
+      if (layer.kind === 'committed') {
+        throw failedPrecondition(
+          `snapshot ${quote(key)} is committed and has no mounts: prepare or view one on top of it`,
+        );
+      }
+      return this.store.mounts(layer, this.graph.ancestors(layer));
+    });
+  }
+
+  /** Labels and times are new with the commit, as in containerd's own snapshotters. */
+  async commit({ key, name, labels }: { key: string; name: string; labels: Labels }): Promise<void> {
+    checkName(name, 'name');
+    await this.#queues.run(key, async () => {
+      const active = this.graph.get(key);
+      if (active.kind !== 'active') {
+        throw failedPrecondition(`snapshot ${quote(key)} is ${active.kind}: only an active one can be committed`);
+      }
+      // Its parent has it as a child already.
+      const reservation = this.graph.reserve(name, undefined);
+      try {
+        const now = this.#clock.now();
+        const layer: Layer = { ...active, kind: 'committed', name, labels, createdAt: now, updatedAt: now };
+        await this.store.commit(layer);
+        this.graph.replace(layer);
+      } finally {
+        reservation.drop();
+      }
+    });
+  }
+
+  /** Quick: the space is freed later. */
+  remove(name: string): Promise<void> {
+    return this.#queues.run(name, async () => {
+      const layer = this.graph.remove(name);
+      // Whatever happens now, containerd holds it for removed, and finds it again in List if it comes back.
+      await this.store.discard(layer).catch((error: unknown) => {
+        this.#logger.warn({ err: error, layer: layer.id }, 'a removed layer could not be let go of yet');
+      });
+      this.sweeper.add(layer);
+    });
+  }
+
+  stat(name: string): LayerInfo {
+    return this.#info(this.graph.get(name));
+  }
+
+  list(): LayerInfo[] {
+    return this.graph.layers().map((layer) => this.#info(layer));
+  }
+
+  /** `paths` as in a field mask; none: all labels. */
+  update(name: string, labels: Labels, paths: readonly string[]): Promise<LayerInfo> {
+    return this.#queues.run(name, async () => {
+      const before = this.graph.get(name);
+      const layer = { ...before, labels: changeLabels(before.labels, labels, paths), updatedAt: this.#clock.now() };
+      await this.store.update(layer);
+      this.graph.replace(layer);
+      return this.#info(layer);
+    });
+  }
+
+  usage(name: string): Promise<Usage> {
+    return this.#queues.run(name, () => {
+      const layer = this.graph.get(name);
+      return this.store.usage(layer, this.graph.ancestors(layer));
+    });
+  }
+
+  /** Destroys what was removed; what is still mounted somewhere is left for later. */
+  async cleanup(): Promise<void> {
+    await this.sweeper.sweep();
+  }
+
+  async close(): Promise<void> {
+    await this.sweeper.close();
+    await this.store.close();
+  }
+
+  #info(layer: Layer): LayerInfo {
+    const { name, kind, labels, createdAt, updatedAt } = layer;
+    return { name, parent: this.graph.parentName(layer), kind, labels, createdAt, updatedAt };
+  }
+}
+
+function checkName(name: string, field: string): void {
+  if (name === '') throw invalidArgument(`${field} is empty: give the snapshot a name`);
+  const bytes = Buffer.byteLength(name);
+  if (bytes > MAX_NAME_BYTES) throw invalidArgument(`${field} has ${bytes} bytes: ${MAX_NAME_BYTES} are allowed`);
+  if (name.includes('\0')) throw invalidArgument(`${field} ${quote(name)} has a NUL byte in it`);
+}
