@@ -25,15 +25,14 @@ func checkMmapWrites(b *bed) {
 	b.must(file.Sync())
 	mapping, err := unix.Mmap(int(file.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	b.must(err)
+	// Else the mount is busy when the test ends.
+	defer func() { b.must(unix.Munmap(mapping)) }()
 	want := strings.Repeat("mapped!\n", size/8)
 	copy(mapping, want)
 
 	b.must(b.sn.Commit(b.ctx, "layer", "active"))
 	b.wantContent(filepath.Join(b.view("view", "layer"), "mapped"), want)
 	b.wantContent(filepath.Join(b.prepare("child", "layer"), "mapped"), want)
-
-	// Else the mount is busy when the test ends.
-	b.must(unix.Munmap(mapping))
 }
 
 // checkCommitMounted commits a snapshot that is mounted and has an open file with unsynced data.

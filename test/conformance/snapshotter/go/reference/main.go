@@ -16,6 +16,7 @@ import (
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/plugins/snapshots/native"
 	"github.com/containerd/containerd/v2/plugins/snapshots/overlay"
+	"github.com/containerd/errdefs/pkg/errgrpc"
 	"google.golang.org/grpc"
 )
 
@@ -40,7 +41,7 @@ func run(args []string) error {
 		return err
 	}
 	server := grpc.NewServer()
-	snapshotsapi.RegisterSnapshotsServer(server, snapshotservice.FromSnapshotter(snapshotter))
+	snapshotsapi.RegisterSnapshotsServer(server, service{snapshotservice.FromSnapshotter(snapshotter)})
 
 	terminated := make(chan os.Signal, 1)
 	signal.Notify(terminated, syscall.SIGTERM)
@@ -49,6 +50,13 @@ func run(args []string) error {
 		server.GracefulStop()
 	}()
 	return server.Serve(listener)
+}
+
+// service keeps the code of a List's error, which containerd's makes Unknown.
+type service struct{ snapshotsapi.SnapshotsServer }
+
+func (s service) List(request *snapshotsapi.ListSnapshotsRequest, stream snapshotsapi.Snapshots_ListServer) error {
+	return errgrpc.ToGRPC(s.SnapshotsServer.List(request, stream))
 }
 
 func newSnapshotter(name, root string) (snapshots.Snapshotter, error) {
