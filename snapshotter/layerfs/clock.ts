@@ -13,7 +13,7 @@ export class Clock {
   #offset: bigint;
   #last = 0n;
 
-  constructor(wall: () => number = Date.now, monotonic: () => bigint = process.hrtime.bigint) {
+  constructor(wall: () => number = Date.now, monotonic: () => bigint = () => process.hrtime.bigint()) {
     this.#wall = wall;
     this.#monotonic = monotonic;
     this.#offset = this.#anchor();
