@@ -39,7 +39,7 @@ export interface SuiteRun {
 export async function runSuite(options: SuiteOptions): Promise<SuiteRun> {
   const { binary, filter, skip, parallel, timeoutMs = 300_000 } = options;
   const dir = await makeTempDir();
-  const args = ['-test.v', `-test.timeout=${timeoutMs}ms`];
+  const args = ['-test.v=test2json', `-test.timeout=${timeoutMs}ms`];
   if (filter !== undefined) args.push(`-test.run=${filter}`);
   if (skip !== undefined) args.push(`-test.skip=${skip}`);
   if (parallel !== undefined) args.push(`-test.parallel=${parallel}`);

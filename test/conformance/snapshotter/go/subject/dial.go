@@ -13,6 +13,7 @@ import (
 
 const (
 	startTimeout = 30 * time.Second
+	retryDelay   = 20 * time.Millisecond
 	// As containerd's own clients: a list of snapshots with long labels exceeds gRPC's 4 MiB.
 	maxMessageSize = 16 << 20
 )
@@ -22,19 +23,20 @@ func dial(ctx context.Context, socket string) (*grpc.ClientConn, error) {
 	conn, err := grpc.NewClient("unix://"+socket,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageSize), grpc.MaxCallSendMsgSize(maxMessageSize)),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{
-			BaseDelay: 20 * time.Millisecond, Multiplier: 1, MaxDelay: 20 * time.Millisecond,
-		}}))
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: retryDelay, Multiplier: 1, MaxDelay: retryDelay},
+			MinConnectTimeout: startTimeout,
+		}))
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	conn.Connect()
 	for state := conn.GetState(); state != connectivity.Ready; state = conn.GetState() {
+		conn.Connect()
 		if !conn.WaitForStateChange(ctx, state) {
 			conn.Close()
-			return nil, fmt.Errorf("nobody listens on %s: %w", socket, context.Cause(ctx))
+			return nil, fmt.Errorf("nobody answers on %s, %v: %w", socket, state, context.Cause(ctx))
 		}
 	}
 	return conn, nil
