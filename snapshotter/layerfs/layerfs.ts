@@ -62,9 +62,12 @@ export class LayerFs {
   }
 
   async #clearAway(): Promise<void> {
-    const { superseded, orphans, broken } = this.restored;
+    const { superseded, orphans, damaged, broken } = this.restored;
     for (const { layer, reason } of broken) {
       this.#logger.error({ layer: layer.id, name: layer.name, reason }, 'a layer cannot be used; see `layerfs fsck`');
+    }
+    for (const { place, reason } of damaged) {
+      this.#logger.error({ place, reason }, 'this may be a layer, and cannot be used; see `layerfs fsck`');
     }
     this.sweeper.add(...superseded);
     const left = await this.store.destroyOrphans(orphans);

@@ -7,6 +7,7 @@ export interface Restored {
   /** Layers that are no longer anybody's, children before parents. */
   readonly superseded: readonly Layer[];
   readonly orphans: readonly Orphan[];
+  readonly damaged: readonly Orphan[];
   /** Layers that cannot be used, as the chain below them is broken: kept, shown by fsck, never destroyed unasked. */
   readonly broken: readonly BrokenLayer[];
 }
@@ -39,7 +40,8 @@ export function restoreGraph(scan: Scan): Restored {
     progress = waiting.length < before;
   }
   for (const layer of waiting) broken.set(layer.id, { layer, reason: describeBreak(layer, waiting) });
-  return { graph, superseded: [...gone.values()].reverse(), orphans: scan.orphans, broken: [...broken.values()] };
+  const { orphans, damaged } = scan;
+  return { graph, superseded: [...gone.values()].reverse(), orphans, damaged, broken: [...broken.values()] };
 
   /** @returns false while its parent is not settled. */
   function settle(layer: Layer): boolean {

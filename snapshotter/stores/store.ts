@@ -66,12 +66,15 @@ export interface CreateOptions {
 export interface Scan {
   readonly layers: readonly Layer[];
   readonly orphans: readonly Orphan[];
-  /** The greatest id that is taken, if only by an orphan; '0' if none is. */
+  /** What may be a layer, or somebody else's: kept, shown by fsck, never destroyed unasked. */
+  readonly damaged: readonly Orphan[];
+  /** The greatest id that is taken, if only by an orphan or something damaged; '0' if none is. */
   readonly lastId: string;
 }
 
-/** Something in the store's place that belongs to no layer: the rest of an interrupted change. */
+/** Something in the store's place that belongs to no layer: mostly the rest of an interrupted change. */
 export interface Orphan {
+  /** Its name, if it has no id. */
   readonly id: string;
   /** For people: the dataset or directory, and what is wrong with it. */
   readonly place: string;

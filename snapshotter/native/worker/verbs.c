@@ -28,6 +28,8 @@ static const struct verb {
 	{"sync", file_sync, 1, 1},
 	/* PATH: answers TYPE FILES FREE-FILES, in decimal. */
 	{"statfs", file_statfs, 1, 1},
+	/* FROM TO: extended attributes, ACLs among them, of directories. */
+	{"copy-attributes", file_copy_attributes, 2, 2},
 };
 
 struct answer answer_ok(void)

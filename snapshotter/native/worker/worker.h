@@ -32,4 +32,7 @@ struct answer file_unmount(const char *const *words, size_t count);
 struct answer file_sync(const char *const *words, size_t count);
 struct answer file_statfs(const char *const *words, size_t count);
 
+/* attributes.c */
+struct answer file_copy_attributes(const char *const *words, size_t count);
+
 #endif
