@@ -6,7 +6,7 @@
  * build of the same sources changes nothing.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, readdir, rm, symlink, writeFile, rename } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { build } from 'esbuild';
 import { execa } from 'execa';
@@ -16,8 +16,16 @@ const dist = path.join(root, 'dist');
 const bin = path.join(dist, 'bin');
 const lib = path.join(dist, 'lib', 'proxmox-lxcri');
 
-/** What ends up in the programs. */
-const SOURCES = ['package-lock.json', 'common', 'proto/gen', 'shim', 'packaging/build/build.mjs'];
+/** What ends up in the shim's programs, and in all of them. */
+const SHIM_SOURCES = [
+  'package-lock.json',
+  'common',
+  'proto/gen',
+  'shim',
+  'packaging/build/build.mjs',
+  'packaging/build/native',
+];
+const SOURCES = [...SHIM_SOURCES, 'snapshotter'];
 
 async function filesBelow(entry) {
   const full = path.join(root, entry);
@@ -29,16 +37,16 @@ async function filesBelow(entry) {
     .sort();
 }
 
-async function buildId(version) {
+async function buildId(version, sources) {
   const hash = createHash('sha256');
-  for (const file of (await Promise.all(SOURCES.map(filesBelow))).flat()) {
+  for (const file of (await Promise.all(sources.map(filesBelow))).flat()) {
     hash.update(`${file}\0`);
     hash.update(await readFile(path.join(root, file)));
   }
   return `${version}-${hash.digest('hex').slice(0, 8)}`;
 }
 
-async function bundle(entry, output, define) {
+async function bundle(entry, output, options) {
   await build({
     entryPoints: [path.join(root, entry)],
     outfile: path.join(lib, output),
@@ -51,19 +59,30 @@ async function bundle(entry, output, define) {
     minifyWhitespace: true,
     sourcemap: 'linked',
     logLevel: 'warning',
-    define,
+    ...options,
   });
+}
+
+/** A bundle that people and units run by its name in bin. */
+async function program(entry, name, define) {
+  const output = `${name}.cjs`;
+  await bundle(entry, output, { define, banner: { js: '#!/usr/bin/env node' } });
+  await chmod(path.join(lib, output), 0o755);
+  await link(name, path.join('..', path.relative(dist, lib), output));
 }
 
 async function native(version, id, revision) {
   const out = path.join(dist, 'native');
   const variables = [`OUT=${out}`, `VERSION=${version}`, `BUILD_ID=${id}`, `REVISION=${revision}`];
-  await execa('make', ['-s', '-j2', '-C', path.join(root, 'shim/native'), ...variables, 'all'], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-    timeout: 300_000,
-  });
+  for (const directory of ['shim/native', 'snapshotter/native']) {
+    await execa('make', ['-s', '-j2', '-C', path.join(root, directory), ...variables, 'all'], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      timeout: 300_000,
+    });
+  }
   await install(path.join(out, 'containerd-shim-lxcri-v1'), bin);
-  for (const program of ['lxcri-monitor', 'lxcri-lxc', 'lxcri-init']) await install(path.join(out, program), lib);
+  const helpers = ['lxcri-monitor', 'lxcri-lxc', 'lxcri-init', 'layerfs-worker'];
+  for (const helper of helpers) await install(path.join(out, helper), lib);
 }
 
 /** By rename: a program that runs cannot be overwritten, but replaced. */
@@ -73,9 +92,9 @@ async function install(program, directory) {
   await rename(`${target}.new`, target);
 }
 
-async function link(name) {
+async function link(name, target) {
   await rm(path.join(bin, name), { force: true });
-  await symlink('containerd-shim-lxcri-v1', path.join(bin, name));
+  await symlink(target, path.join(bin, name));
 }
 
 async function gitRevision() {
@@ -87,7 +106,8 @@ async function gitRevision() {
 }
 
 const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
-const id = await buildId(version);
+const id = await buildId(version, SOURCES);
+const shimId = await buildId(version, SHIM_SOURCES);
 const stamp = path.join(dist, '.build-id');
 if ((await readFile(stamp, 'utf8').catch(() => '')) === id) {
   console.log(`dist/ is up to date (${id})`);
@@ -95,11 +115,13 @@ if ((await readFile(stamp, 'utf8').catch(() => '')) === id) {
   await mkdir(bin, { recursive: true });
   await mkdir(lib, { recursive: true });
   await rm(stamp, { force: true });
+  const defineVersion = { LXCRI_VERSION: JSON.stringify(version) };
   await Promise.all([
-    bundle('shim/main.ts', 'shim.cjs', { LXCRI_VERSION: JSON.stringify(version), LXCRI_BUILD: JSON.stringify(id) }),
-    native(version, id, await gitRevision()),
+    bundle('shim/main.ts', 'shim.cjs', { define: { ...defineVersion, LXCRI_BUILD: JSON.stringify(shimId) } }),
+    program('snapshotter/main.ts', 'layerfs-snapshotter', defineVersion),
+    native(version, shimId, await gitRevision()),
   ]);
-  await link('containerd-shim-lxcri-lxc-v1');
+  await link('containerd-shim-lxcri-lxc-v1', 'containerd-shim-lxcri-v1');
   await writeFile(stamp, id);
   console.log(`built dist/ (${id})`);
 }

@@ -15,11 +15,11 @@ export interface WorkerOptions {
 
 interface Pending {
   readonly verb: string;
-  resolve(text: string): void;
-  reject(error: Error): void;
+  readonly resolve: (text: string) => void;
+  readonly reject: (error: Error) => void;
 }
 
-const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number as number, name]));
+const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
 /** What a system call, or OpenZFS's library, refused. */
 export class WorkerError extends Error {
@@ -58,8 +58,9 @@ export class Worker {
     if (this.#closed) return Promise.reject(new WorkerLostError(verb));
     const number = (++this.#lastNumber).toString();
     return new Promise((resolve, reject) => {
+      const frame = encodeWords([number, verb, ...args]);
       this.#pending.set(number, { verb, resolve, reject });
-      this.#input().write(encodeWords([number, verb, ...args]));
+      this.#input().write(frame);
     });
   }
 
@@ -91,7 +92,8 @@ export class Worker {
     worker.once('error', lose);
     worker.once('close', (code, signal) => {
       lose(new Error(said.trim() || `it ended with ${signal ?? String(code)}`));
-      if (!this.#closed) logger.error({ code, signal, said }, 'the worker process ended; the next request starts another');
+      if (!this.#closed)
+        logger.error({ code, signal, said }, 'the worker process ended; the next request starts another');
     });
     return stdin;
   }

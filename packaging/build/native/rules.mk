@@ -62,7 +62,7 @@ FUZZERS  :=
 # $(call program,directory,name of the binary,compiler,compile flags,link flags and libraries,shared directories,flags
 # and libraries for tests). A directory of shared code with tests of its own: name of the binary "".
 define program
-$(1)_HEADERS := $$(wildcard $$(foreach dir,$(1) $(1)/tests $(6) testing,$$(HERE)/$$(dir)/*.h))
+$(1)_HEADERS := $$(wildcard $$(foreach dir,$(1) $(1)/tests $(6),$$(HERE)/$$(dir)/*.h) $$(TOP)/packaging/build/native/testing/*.h)
 $(1)_SOURCES := $$(wildcard $$(foreach dir,$(1) $(6),$$(HERE)/$$(dir)/*.c))
 $(1)_LIBRARY := $$(filter-out %/main.c,$$($(1)_SOURCES))
 $(1)_TESTS   := $$(patsubst $$(HERE)/$(1)/tests/%.c,$$(OBJ)/$(1)/%,$$(wildcard $$(HERE)/$(1)/tests/test-*.c))
@@ -79,11 +79,11 @@ endif
 
 $$($(1)_TESTS): $$(OBJ)/$(1)/%: $$(HERE)/$(1)/tests/%.c $$($(1)_LIBRARY) $$($(1)_HEADERS) $$(OBJ)/settings
 	@mkdir -p $$(@D)
-	$$(CC) $$(BASE) $$(CHECK_FLAGS) -I$$(HERE) -I$$(HERE)/$(1) -o $$@ $$< $$($(1)_LIBRARY) $(7)
+	$$(CC) $$(BASE) $$(CHECK_FLAGS) -I$$(HERE) -I$$(HERE)/$(1) -I$$(TOP)/packaging/build/native -o $$@ $$< $$($(1)_LIBRARY) $(7)
 
 $$($(1)_FUZZERS): $$(OBJ)/$(1)/%: $$(HERE)/$(1)/tests/%.c $$($(1)_LIBRARY) $$($(1)_HEADERS) $$(OBJ)/settings
 	@mkdir -p $$(@D)
-	$$(FUZZ_CC) $$(BASE) $$(FUZZ_FLAGS) -I$$(HERE) -I$$(HERE)/$(1) -o $$@ $$< $$($(1)_LIBRARY) $(7)
+	$$(FUZZ_CC) $$(BASE) $$(FUZZ_FLAGS) -I$$(HERE) -I$$(HERE)/$(1) -I$$(TOP)/packaging/build/native -o $$@ $$< $$($(1)_LIBRARY) $(7)
 endef
 
 all: programs

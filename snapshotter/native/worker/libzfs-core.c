@@ -43,6 +43,7 @@ static void load(void)
 	look_up(pairs, "nvlist_alloc", &library.list_alloc);
 	look_up(pairs, "nvlist_free", &library.list_free);
 	look_up(pairs, "nvlist_add_boolean", &library.list_add_boolean);
+	look_up(pairs, "nvlist_add_boolean_value", &library.list_add_boolean_value);
 	look_up(pairs, "nvlist_add_string", &library.list_add_string);
 	look_up(pairs, "nvlist_add_uint64", &library.list_add_uint64);
 	look_up(pairs, "nvlist_add_string_array", &library.list_add_strings);

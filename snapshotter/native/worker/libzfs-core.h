@@ -30,6 +30,8 @@ struct libzfs_core {
 	int (*list_alloc)(nvlist_t **list, unsigned flags, int wait);
 	void (*list_free)(nvlist_t *list);
 	int (*list_add_boolean)(nvlist_t *list, const char *name);
+	/* The library's boolean_t is an enum. */
+	int (*list_add_boolean_value)(nvlist_t *list, const char *name, int value);
 	int (*list_add_string)(nvlist_t *list, const char *name, const char *value);
 	int (*list_add_uint64)(nvlist_t *list, const char *name, uint64_t value);
 	int (*list_add_strings)(nvlist_t *list, const char *name, const char *const *values, unsigned count);

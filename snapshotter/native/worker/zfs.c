@@ -143,6 +143,9 @@ struct answer zfs_sync(const char *const *words, size_t count)
 		return no_library(why);
 	nvlist_t *options;
 	int error = zfs->list_alloc(&options, NV_UNIQUE_NAME, 0);
+	/* Without force: a pool with nothing to write is not written to. */
+	if (!error)
+		error = zfs->list_add_boolean_value(options, "force", 0);
 	if (!error)
 		error = zfs->sync(words[0], options, NULL);
 	zfs->list_free(options);

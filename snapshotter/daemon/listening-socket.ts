@@ -1,0 +1,44 @@
+import { chmod, mkdir, unlink } from 'node:fs/promises';
+import { createServer, type Server, type Socket } from 'node:net';
+import path from 'node:path';
+import { failedPrecondition } from '../../common/errors.ts';
+import { hasErrorCode } from '../../common/files.ts';
+
+/** sd_listen_fds(3): the first descriptor that systemd hands over. */
+const FIRST_DESCRIPTOR = 3;
+
+/** The socket that systemd made for this process, or one of our own, for root alone. */
+export async function listen(socketPath: string, onConnection: (socket: Socket) => void): Promise<Server> {
+  const server = createServer(onConnection);
+  const inherited = isActivated(process.env);
+  if (!inherited) await makeRoom(socketPath);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    const before = process.umask(0o177);
+    // The socket file is made within this call.
+    server.listen(inherited ? { fd: FIRST_DESCRIPTOR } : { path: socketPath }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+    process.umask(before);
+  });
+  return server;
+}
+
+function isActivated({ LISTEN_PID, LISTEN_FDS }: NodeJS.ProcessEnv): boolean {
+  if (LISTEN_PID !== String(process.pid)) return false;
+  if (LISTEN_FDS === '1') return true;
+  throw failedPrecondition(`LISTEN_FDS is ${String(LISTEN_FDS)}: the .socket unit must have exactly one ListenStream`);
+}
+
+/** Removes the socket of a dead daemon: a living one would hold the lock that this one has. */
+async function makeRoom(socketPath: string): Promise<void> {
+  const directory = path.dirname(socketPath);
+  const made = await mkdir(directory, { recursive: true });
+  if (made !== undefined) await chmod(directory, 0o700);
+  try {
+    await unlink(socketPath);
+  } catch (error) {
+    if (!hasErrorCode(error, 'ENOENT')) throw error;
+  }
+}

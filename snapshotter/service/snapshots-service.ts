@@ -1,0 +1,118 @@
+import type {
+  Info,
+  Kind as WireKind,
+  SnapshotsDefinition,
+} from '../../proto/gen/containerd/services/snapshots/v1/snapshots.ts';
+import { Kind } from '../../proto/gen/containerd/services/snapshots/v1/snapshots.ts';
+import { invalidArgument } from '../../common/errors.ts';
+import type { LayerFs } from '../layerfs/layerfs.ts';
+import type { LayerInfo, LayerKind, Mount } from '../layerfs/layer.ts';
+import { parseFilters, type Fields } from './filter.ts';
+import type { Handlers } from './grpc-handlers.ts';
+
+const KINDS: Readonly<Record<LayerKind, WireKind>> = {
+  view: Kind.VIEW,
+  active: Kind.ACTIVE,
+  committed: Kind.COMMITTED,
+};
+
+/** A message of List stays far below gRPC's limit of 4 MiB, though a layer may have that much in labels alone. */
+const MAX_LIST_BYTES = 1 << 20;
+
+/** containerd's Snapshots service (api/services/snapshots/v1) on top of LayerFS. */
+export function snapshotsHandlers(layerFs: LayerFs): Handlers<typeof SnapshotsDefinition> {
+  return {
+    prepare: async ({ key, parent, labels }) => ({
+      mounts: toWire(await layerFs.prepare({ key, parent, labels })),
+    }),
+    view: async ({ key, parent, labels }) => ({ mounts: toWire(await layerFs.view({ key, parent, labels })) }),
+    mounts: async ({ key }) => ({ mounts: toWire(await layerFs.mounts(key)) }),
+    commit: async ({ key, name, labels, parent }) => {
+      if (parent !== '') refuseRebase(layerFs.stat(key), parent);
+      await layerFs.commit({ key, name, labels });
+      return {};
+    },
+    remove: async ({ key }) => {
+      await layerFs.remove(key);
+      return {};
+    },
+    stat: ({ key }) => Promise.resolve({ info: toInfo(layerFs.stat(key)) }),
+    update: async ({ info, updateMask }) => {
+      if (info === undefined) throw invalidArgument('info is missing: say which snapshot to update');
+      const updated = await layerFs.update(info.name, info.labels, updateMask ?? []);
+      return { info: toInfo(updated) };
+    },
+    list: async function* ({ filters }) {
+      const matches = parseFilters(filters);
+      const infos = layerFs.list().filter((layer) => matches(fieldsOf(layer)));
+      yield* inMessages(infos);
+      // A caller with no layers gets an end without a message: so it must wait for nothing here.
+      await Promise.resolve();
+    },
+    usage: async ({ key }) => {
+      const { bytes, inodes } = await layerFs.usage(key);
+      return { size: bytes, inodes };
+    },
+    cleanup: async () => {
+      await layerFs.cleanup();
+      return {};
+    },
+  };
+}
+
+/** A clone cannot be put on another parent; containerd asks for it only where a plugin says that it can. */
+function refuseRebase({ name, parent: actual }: LayerInfo, parent: string): void {
+  if (parent === actual) return;
+  throw invalidArgument(
+    `parent ${JSON.stringify(parent)}: snapshot ${JSON.stringify(name)} was prepared on ${JSON.stringify(actual)}, and ` +
+      'cannot be put on another; take rebase from this snapshotter’s capabilities in containerd’s configuration',
+  );
+}
+
+const toWire = (mounts: readonly Mount[]) => mounts.map((mount) => ({ ...mount, options: [...mount.options] }));
+
+function toInfo({ name, parent, kind, labels, createdAt, updatedAt }: LayerInfo): Info {
+  return {
+    name,
+    parent,
+    kind: KINDS[kind],
+    labels: { ...labels },
+    createdAt: toTimestamp(createdAt),
+    updatedAt: toTimestamp(updatedAt),
+  };
+}
+
+const NANOSECONDS = 1_000_000_000n;
+const toTimestamp = (time: bigint) => ({ seconds: time / NANOSECONDS, nanos: Number(time % NANOSECONDS) });
+
+/** The fields that a filter can name: containerd, core/snapshots/storage/bolt.go. */
+const fieldsOf =
+  (layer: LayerInfo): Fields =>
+  ([first, ...rest]) => {
+    if (first === 'labels')
+      return Object.hasOwn(layer.labels, rest.join('.')) ? layer.labels[rest.join('.')] : undefined;
+    if (rest.length > 0) return undefined;
+    if (first === 'name' || first === 'parent' || first === 'kind') return layer[first];
+    return undefined;
+  };
+
+function* inMessages(layers: readonly LayerInfo[]): Generator<{ info: Info[] }> {
+  let info: Info[] = [];
+  let bytes = 0;
+  for (const layer of layers) {
+    info.push(toInfo(layer));
+    bytes += sizeOf(layer);
+    if (bytes < MAX_LIST_BYTES) continue;
+    yield { info };
+    info = [];
+    bytes = 0;
+  }
+  if (info.length > 0) yield { info };
+}
+
+/** About as much as it takes on the wire. */
+const sizeOf = ({ name, parent, labels }: LayerInfo) =>
+  Object.entries(labels).reduce(
+    (sum, [key, value]) => sum + key.length + value.length + 8,
+    name.length + parent.length + 64,
+  );

@@ -1,0 +1,68 @@
+import { mkdir, rmdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { hasErrorCode } from '../../../common/files.ts';
+import type { Worker } from '../worker.ts';
+
+/**
+ * Where the daemon has active layers mounted, for clients to bind: `ROOT/mnt/ID`. Clients cannot mount the dataset
+ * itself a second time in another way (EBUSY), as a differ wants to, but can bind a mount as they like.
+ */
+export class MountPoints {
+  readonly directory: string;
+  readonly #worker: Worker;
+
+  constructor(root: string, worker: Worker) {
+    this.directory = path.join(root, 'mnt');
+    this.#worker = worker;
+  }
+
+  path(id: string): string {
+    return path.join(this.directory, id);
+  }
+
+  /** Mounts the dataset if it is not: after a reboot, or when somebody unmounted it. @throws WorkerError */
+  async ensure(id: string, dataset: string): Promise<string> {
+    const target = this.path(id);
+    if (await this.isMounted(id)) return target;
+    await mkdir(target, { recursive: true, mode: 0o700 });
+    await this.#worker.request('mount', dataset, target, 'zfs', '0', '');
+    return target;
+  }
+
+  async isMounted(id: string): Promise<boolean> {
+    try {
+      const [own, above] = await Promise.all([stat(this.path(id)), stat(this.directory)]);
+      return own.dev !== above.dev;
+    } catch (error) {
+      if (hasErrorCode(error, 'ENOENT')) return false;
+      throw error;
+    }
+  }
+
+  /** Whoever still uses the mount keeps the file system until they are done. */
+  async release(id: string): Promise<void> {
+    const target = this.path(id);
+    try {
+      if (await this.isMounted(id)) await this.#worker.request('unmount', target, 'detach');
+      await rmdir(target);
+    } catch (error) {
+      if (!hasErrorCode(error, 'ENOENT')) throw error;
+    }
+  }
+
+  /** Runs `use` on a snapshot that is mounted for as long as that takes. */
+  async withSnapshot<T>(id: string, snapshot: string, use: (directory: string) => Promise<T>): Promise<T> {
+    const target = path.join(this.directory, `${id}-read`);
+    await mkdir(target, { recursive: true, mode: 0o700 });
+    await this.#worker.request('mount', snapshot, target, 'zfs', READ_ONLY, '');
+    try {
+      return await use(target);
+    } finally {
+      await this.#worker.request('unmount', target, 'detach');
+      await rmdir(target);
+    }
+  }
+}
+
+/** MS_RDONLY */
+const READ_ONLY = '1';

@@ -1,0 +1,86 @@
+import type { Layer } from '../../layerfs/layer.ts';
+import type { Orphan, Scan } from '../store.ts';
+import { listDatasets, type Dataset } from './list-datasets.ts';
+import type { DatasetNames } from './names.ts';
+import { decodeRecord, RECORD_PROPERTY, REMOVED_PROPERTY, viewIds, viewProperty } from './record.ts';
+
+/** Tells layers from the rest of interrupted changes, by what the pool holds. */
+export async function scanPool(names: DatasetNames): Promise<Scan> {
+  const datasets = await listDatasets(names.root);
+  const collector = new Collector(names, datasets);
+  for (const dataset of datasets) collector.collect(dataset);
+  return collector.result();
+}
+
+class Collector {
+  readonly #names: DatasetNames;
+  readonly #all: ReadonlyMap<string, Dataset>;
+  readonly #layers: Layer[] = [];
+  readonly #orphans: Orphan[] = [];
+  readonly #damaged: Orphan[] = [];
+  #lastId = 0n;
+
+  constructor(names: DatasetNames, datasets: readonly Dataset[]) {
+    this.#names = names;
+    this.#all = new Map(datasets.map((dataset) => [dataset.name, dataset]));
+  }
+
+  collect(dataset: Dataset): void {
+    const { name } = dataset;
+    if (name.endsWith('@layer')) this.#views(dataset);
+    if (name.includes('@') || name === this.#names.root || name === this.#names.empty) return;
+    const id = this.#names.id(name);
+    if (id === undefined) {
+      this.#damaged.push({ id: name, place: name, reason: 'is no dataset of LayerFS' });
+      return;
+    }
+    this.#take(id);
+    this.#layer(id, dataset);
+  }
+
+  result(): Scan {
+    const [layers, orphans, damaged] = [this.#layers, this.#orphans, this.#damaged];
+    return { layers, orphans, damaged, lastId: this.#lastId.toString() };
+  }
+
+  #layer(id: string, dataset: Dataset): void {
+    const snapshot = this.#all.get(this.#names.snapshot(id));
+    const place = dataset.name;
+    if (dataset.properties.has(REMOVED_PROPERTY)) {
+      this.#orphans.push({ id, place, reason: 'was removed, and could not be destroyed yet' });
+      return;
+    }
+    const found = this.#read(id, place, RECORD_PROPERTY, snapshot?.properties ?? dataset.properties);
+    if (found === 'none') this.#withoutRecord(id, dataset, snapshot);
+    else if (found !== 'damaged') this.#layers.push(found);
+  }
+
+  /** A clone gets its record in a second transaction; a snapshot has it from the first, unless it is not ours. */
+  #withoutRecord(id: string, dataset: Dataset, snapshot: Dataset | undefined): void {
+    const place = dataset.name;
+    if (snapshot !== undefined) this.#damaged.push({ id, place, reason: 'has a snapshot @layer without a record' });
+    else this.#orphans.push({ id, place, reason: 'has no record: its creation was interrupted' });
+  }
+
+  #views(snapshot: Dataset): void {
+    for (const id of viewIds(snapshot.properties)) {
+      this.#take(id);
+      const found = this.#read(id, snapshot.name, viewProperty(id), snapshot.properties);
+      if (found !== 'none' && found !== 'damaged') this.#layers.push(found);
+    }
+  }
+
+  #read(id: string, place: string, property: string, properties: Dataset['properties']): Layer | 'none' | 'damaged' {
+    try {
+      return decodeRecord(property, id, properties) ?? 'none';
+    } catch (error) {
+      this.#damaged.push({ id, place, reason: error instanceof Error ? error.message : String(error) });
+      return 'damaged';
+    }
+  }
+
+  #take(id: string): void {
+    const number = BigInt(id);
+    if (number > this.#lastId) this.#lastId = number;
+  }
+}
