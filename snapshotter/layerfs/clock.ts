@@ -1,6 +1,9 @@
 /** A clock step larger than this is followed at once; smaller ones would make time go backwards for nothing. */
 const MAX_DRIFT_NS = 1_000_000_000n;
 const NS_PER_MS = 1_000_000n;
+/** How exactly the moment of a tick is to be known, and how long that may take. */
+const GOOD_ANCHOR_NS = 20_000n;
+const MAX_ANCHOR_NS = 10_000_000n;
 
 /**
  * The time of day in nanoseconds, as containerd compares times at that precision: `Date.now()` gives milliseconds, and
@@ -33,12 +36,23 @@ export class Clock {
     return this.#last;
   }
 
-  /** Waits, at most a millisecond, for the wall clock to tick: its value is exact at that moment alone. */
+  /**
+   * Waits for the wall clock to tick: its value is exact at that moment alone. If this process was kept from running just
+   * then, which shows in the time between two looks, the next tick may do better.
+   */
   #anchor(): bigint {
-    const before = this.#wall();
-    let tick = before;
     const start = this.#monotonic();
-    while (tick === before && this.#monotonic() - start < 2n * NS_PER_MS) tick = this.#wall();
-    return BigInt(tick) * NS_PER_MS - this.#monotonic();
+    let best = { width: MAX_ANCHOR_NS, offset: BigInt(this.#wall()) * NS_PER_MS - start };
+    let before = { wall: this.#wall(), monotonic: this.#monotonic() };
+    while (best.width > GOOD_ANCHOR_NS && before.monotonic - start < MAX_ANCHOR_NS) {
+      const wall = this.#wall();
+      const monotonic = this.#monotonic();
+      const width = monotonic - before.monotonic;
+      if (wall !== before.wall && width < best.width) {
+        best = { width, offset: BigInt(wall) * NS_PER_MS - before.monotonic - width / 2n };
+      }
+      before = { wall, monotonic };
+    }
+    return best.offset;
   }
 }
