@@ -17,18 +17,21 @@ export interface BrokenLayer {
   readonly reason: string;
 }
 
+/** When its name became its own: an active layer gets another by its commit, long after its id. */
+const byName = (a: Layer, b: Layer) => (a.createdAt === b.createdAt ? byId(a, b) : a.createdAt < b.createdAt ? -1 : 1);
+
 /** Ids are numbers in decimal, too long perhaps for a double. */
 const byId = (a: Layer, b: Layer) => a.id.length - b.id.length || (a.id < b.id ? -1 : 1);
 
 /**
  * Makes the graph anew from what a store holds.
  *
- * Of two layers of one name the older was removed, and the fall of the host came before its destruction: a name can be
- * had again only after a Remove. The same goes for whatever stands on it.
+ * Of two layers of one name that which had it first was removed, and the fall of the host came before its destruction: a
+ * name can be had again only after a Remove. The same goes for whatever stands on it.
  */
 export function restoreGraph(scan: Scan): Restored {
-  const layers = [...scan.layers].sort(byId);
-  const newest = new Map(layers.map((layer) => [layer.name, layer]));
+  const layers = scan.layers.toSorted(byId);
+  const newest = new Map(scan.layers.toSorted(byName).map((layer) => [layer.name, layer]));
   const graph = new LayerGraph();
   const gone = new Map<string, Layer>();
   const broken = new Map<string, BrokenLayer>();
