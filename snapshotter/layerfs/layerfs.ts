@@ -6,9 +6,10 @@ import { quote, type LayerGraph } from './layer-graph.ts';
 import { LayerQueues } from './layer-queues.ts';
 import type { Labels, Layer, LayerInfo, Mount, Usage } from './layer.ts';
 import { maxBytesOf } from './max-size.ts';
+import { OrphanSweeper } from './orphan-sweeper.ts';
 import { restoreGraph, type Restored } from './restore-graph.ts';
 import { Sweeper } from './sweeper.ts';
-import { changeLabels } from './update.ts';
+import { changeLabels, withoutEmpty } from './update.ts';
 
 export interface LayerFsOptions {
   readonly logger: Logger;
@@ -36,6 +37,7 @@ export class LayerFs {
   readonly graph: LayerGraph;
   readonly restored: Restored;
   readonly sweeper: Sweeper;
+  readonly orphans: OrphanSweeper;
   readonly #queues = new LayerQueues();
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -51,18 +53,19 @@ export class LayerFs {
     this.#logger = options.logger;
     this.#defaultMaxBytes = options.defaultMaxBytes;
     this.sweeper = new Sweeper(store, options.logger);
+    this.orphans = new OrphanSweeper(store, options.logger, restored.orphans);
   }
 
   /** Reads back what the store holds, and clears away what interrupted changes left. */
   static async open(store: Store, options: LayerFsOptions): Promise<LayerFs> {
     const scan = await store.scan();
     const layerFs = new LayerFs(store, restoreGraph(scan), scan.lastId, options);
-    await layerFs.#clearAway();
+    layerFs.#clearAway();
     return layerFs;
   }
 
-  async #clearAway(): Promise<void> {
-    const { superseded, orphans, damaged, broken } = this.restored;
+  #clearAway(): void {
+    const { superseded, damaged, broken } = this.restored;
     for (const { layer, reason } of broken) {
       this.#logger.error({ layer: layer.id, name: layer.name, reason }, 'a layer cannot be used; see `layerfs fsck`');
     }
@@ -70,8 +73,7 @@ export class LayerFs {
       this.#logger.error({ place, reason }, 'this may be a layer, and cannot be used; see `layerfs fsck`');
     }
     this.sweeper.add(...superseded);
-    const left = await this.store.destroyOrphans(orphans);
-    for (const { id, reason } of left) this.#logger.warn({ layer: id, reason }, 'the rest of a change cannot go yet');
+    void this.orphans.sweep();
   }
 
   prepare(request: NewLayer): Promise<Mount[]> {
@@ -114,7 +116,15 @@ export class LayerFs {
   #newLayer(kind: 'active' | 'view', name: string, parent: Layer | undefined, labels: Labels): Layer {
     const now = this.#clock.now();
     const id = (++this.#lastId).toString();
-    return { id, kind, name, ...(parent && { parent: parent.id }), labels, createdAt: now, updatedAt: now };
+    return {
+      id,
+      kind,
+      name,
+      ...(parent && { parent: parent.id }),
+      labels: withoutEmpty(labels),
+      createdAt: now,
+      updatedAt: now,
+    };
   }
 
   mounts(key: string): Promise<Mount[]> {
@@ -141,7 +151,14 @@ export class LayerFs {
       const reservation = this.graph.reserve(name, undefined);
       try {
         const now = this.#clock.now();
-        const layer: Layer = { ...active, kind: 'committed', name, labels, createdAt: now, updatedAt: now };
+        const layer: Layer = {
+          ...active,
+          kind: 'committed',
+          name,
+          labels: withoutEmpty(labels),
+          createdAt: now,
+          updatedAt: now,
+        };
         await this.store.commit(layer);
         this.graph.replace(layer);
       } finally {
@@ -181,21 +198,26 @@ export class LayerFs {
     });
   }
 
-  usage(name: string): Promise<Usage> {
-    return this.#queues.run(name, () => {
+  /** Nobody waits for it: a store may have to look at a million files. */
+  async usage(name: string): Promise<Usage> {
+    for (;;) {
       const layer = this.graph.get(name);
-      return this.store.usage(layer, this.graph.ancestors(layer));
-    });
+      const counting = this.store.usage(layer, this.graph.ancestors(layer));
+      await counting.catch(() => undefined);
+      // What was committed or removed meanwhile was perhaps not all there any more.
+      const after = this.graph.getById(layer.id);
+      if (after?.kind === layer.kind && after.name === name) return counting;
+    }
   }
 
   /** Destroys what was removed; what is still mounted somewhere is left for later. */
   async cleanup(): Promise<void> {
-    await this.sweeper.sweep();
+    await Promise.all([this.sweeper.sweep(), this.orphans.sweep()]);
   }
 
   async close(): Promise<void> {
-    await this.sweeper.close();
-    await this.store.close();
+    // A store that is closed gives up what takes long: it goes on with the next start.
+    await Promise.all([this.sweeper.close(), this.store.close()]);
   }
 
   #info(layer: Layer): LayerInfo {

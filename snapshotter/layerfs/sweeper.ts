@@ -43,6 +43,7 @@ export class Sweeper {
     return [...this.#reasons].map(([id, reason]) => ({ id, reason }));
   }
 
+  /** Waits for what is under way, which ends early if the store is closed meanwhile. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);
@@ -61,25 +62,29 @@ export class Sweeper {
     clearTimeout(this.#retry);
     // Those who remove a chain remove one layer after another.
     await new Promise(setImmediate);
-    let left = -1;
-    while (this.#waiting.size > 0 && this.#waiting.size !== left) {
-      left = this.#waiting.size;
-      await this.#destroy([...this.#waiting.values()]);
+    for (let progress = true; progress && this.#waiting.size > 0 && !this.#closed;) {
+      progress = await this.#destroy([...this.#waiting.values()]);
     }
   }
 
-  async #destroy(batch: readonly Layer[]): Promise<void> {
+  /** @returns whether any of them is gone. */
+  async #destroy(batch: readonly Layer[]): Promise<boolean> {
     try {
       const undestroyed = await this.#store.destroy(batch);
       const reasons = new Map(undestroyed.map(({ id, reason }) => [id, reason]));
       for (const { id } of batch) if (!reasons.has(id)) this.#waiting.delete(id);
       this.#reasons = reasons;
-      this.#retryMs = reasons.size < batch.length ? FIRST_RETRY_MS : this.#retryMs;
+      const progress = reasons.size < batch.length;
+      if (progress) this.#retryMs = FIRST_RETRY_MS;
+      return progress;
     } catch (error) {
-      this.#logger.warn(
-        { err: error, layers: batch.length },
-        'removed layers are not destroyed yet; trying again later',
-      );
+      if (!this.#closed) {
+        this.#logger.warn(
+          { err: error, layers: batch.length },
+          'removed layers are not destroyed yet; trying again later',
+        );
+      }
+      return false;
     }
   }
 

@@ -14,7 +14,7 @@ export function changeLabels(before: Labels, given: Labels, paths: readonly stri
   const labels = new Map(Object.entries(before));
   for (const path of paths) {
     const key = path.slice(PREFIX.length);
-    labels.set(key, given[key] ?? '');
+    labels.set(key, Object.hasOwn(given, key) ? (given[key] ?? '') : '');
   }
   return withoutEmpty(Object.fromEntries(labels));
 }
@@ -24,5 +24,6 @@ function checkPath(path: string): void {
   throw invalidArgument(`update_mask ${JSON.stringify(path)} cannot be changed: only labels and labels.KEY can`);
 }
 
-const withoutEmpty = (labels: Labels): Labels =>
+/** An empty label is none: containerd's own snapshotters do not keep it. */
+export const withoutEmpty = (labels: Labels): Labels =>
   Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''));
