@@ -1,71 +1,25 @@
 import type {
-  ServiceDefinition,
   UntypedServiceImplementation,
+  handleBidiStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
 } from '@grpc/grpc-js';
 import { Code, StatusError } from '../../common/errors.ts';
+import type { GenericDefinition, RequestOf, ResponseOf } from '../../common/grpc-definition.ts';
 import type { Logger } from '../../common/logger.ts';
 
-/** A message's functions, as ts-proto makes them. */
-interface MessageType<T> {
-  encode(message: T): { finish(): Uint8Array };
-  decode(bytes: Uint8Array): T;
-}
-
-/** A service's methods, as ts-proto describes them (`outputServices=generic-definitions`). */
-interface GenericDefinition {
-  readonly fullName: string;
-  readonly methods: Readonly<Record<string, GenericMethod>>;
-}
-
-interface GenericMethod {
-  readonly name: string;
-  // Each method has its own types; `Handlers` below gives them back.
-  readonly requestType: MessageType<never> | MessageType<unknown>;
-  readonly responseType: MessageType<never> | MessageType<unknown>;
-  readonly requestStream: boolean;
-  readonly responseStream: boolean;
-}
-
-type MessageOf<T> = T extends { decode(bytes: never): infer M } ? M : never;
-
-/** For each method a function; one that streams its answer is a generator, and `signal` says that nobody listens. */
+/**
+ * For each method a function; one that streams its answer is a generator, one that is given a stream iterates over it,
+ * and `signal` says that nobody listens any more.
+ */
 export type Handlers<D extends GenericDefinition> = {
-  [M in keyof D['methods']]: D['methods'][M]['responseStream'] extends true
-    ? (
-        request: MessageOf<D['methods'][M]['requestType']>,
-        signal: AbortSignal,
-      ) => AsyncIterable<MessageOf<D['methods'][M]['responseType']>>
-    : (
-        request: MessageOf<D['methods'][M]['requestType']>,
-        signal: AbortSignal,
-      ) => Promise<MessageOf<D['methods'][M]['responseType']>>;
+  [M in keyof D['methods']]: (
+    request: D['methods'][M]['requestStream'] extends true ? AsyncIterable<RequestOf<D, M>> : RequestOf<D, M>,
+    signal: AbortSignal,
+  ) => D['methods'][M]['responseStream'] extends true ? AsyncIterable<ResponseOf<D, M>> : Promise<ResponseOf<D, M>>;
 };
 
 type UntypedHandler = (request: unknown, signal: AbortSignal) => Promise<unknown> | AsyncIterable<unknown>;
-
-/** What grpc-js wants to know of a service. */
-export function serviceDefinition({ fullName, methods }: GenericDefinition): ServiceDefinition {
-  const entries = Object.entries(methods).map(([key, method]) => {
-    const { name, requestStream, responseStream } = method;
-    const requestType = method.requestType as MessageType<unknown>;
-    const responseType = method.responseType as MessageType<unknown>;
-    return [
-      key,
-      {
-        path: `/${fullName}/${name}`,
-        requestStream,
-        responseStream,
-        requestSerialize: (message: unknown) => Buffer.from(requestType.encode(message).finish()),
-        requestDeserialize: (bytes: Buffer) => requestType.decode(bytes),
-        responseSerialize: (message: unknown) => Buffer.from(responseType.encode(message).finish()),
-        responseDeserialize: (bytes: Buffer) => responseType.decode(bytes),
-      },
-    ];
-  });
-  return Object.fromEntries(entries) as ServiceDefinition;
-}
 
 /** Makes plain functions what grpc-js calls: failures get their code, and those that nobody expected a line in the log. */
 export function implementation<D extends GenericDefinition>(
@@ -74,10 +28,11 @@ export function implementation<D extends GenericDefinition>(
   logger: Logger,
 ): UntypedServiceImplementation {
   const untyped = handlers as Readonly<Record<string, UntypedHandler>>;
-  const entries = Object.entries(definition.methods).map(([key, { name, responseStream }]) => {
+  const entries = Object.entries(definition.methods).map(([key, { name, requestStream, responseStream }]) => {
     const handler = untyped[key];
     if (handler === undefined) throw new Error(`method ${name} has no handler`);
     const fail = (error: unknown) => toStatus(error, name, logger);
+    if (requestStream) return [key, streamingBothWays(handler, fail)] as const;
     return [key, responseStream ? streaming(handler, fail) : unary(handler, fail)] as const;
   });
   return Object.fromEntries(entries);
@@ -108,25 +63,38 @@ function unary(handler: UntypedHandler, fail: Fail): handleUnaryCall<unknown, un
 
 function streaming(handler: UntypedHandler, fail: Fail): handleServerStreamingCall<unknown, unknown> {
   return (call) => {
-    const abort = new AbortController();
-    call.once('cancelled', () => {
-      abort.abort();
-    });
-    const send = async () => {
-      for await (const message of handler(call.request, abort.signal) as AsyncIterable<unknown>) {
-        if (abort.signal.aborted) return;
-        if (!call.write(message)) await drained(call);
-      }
-      call.end();
-    };
-    send().catch((error: unknown) => {
-      call.emit('error', fail(error));
-    });
+    answer(call, (signal) => handler(call.request, signal) as AsyncIterable<unknown>, fail);
   };
 }
 
+function streamingBothWays(handler: UntypedHandler, fail: Fail): handleBidiStreamingCall<unknown, unknown> {
+  return (call) => {
+    answer(call, (signal) => handler(call, signal) as AsyncIterable<unknown>, fail);
+  };
+}
+
+type AnsweringCall = Parameters<handleServerStreamingCall<unknown, unknown>>[0] | BidiCall;
+type BidiCall = Parameters<handleBidiStreamingCall<unknown, unknown>>[0];
+
+function answer(call: AnsweringCall, begin: (signal: AbortSignal) => AsyncIterable<unknown>, fail: Fail): void {
+  const abort = new AbortController();
+  call.once('cancelled', () => {
+    abort.abort();
+  });
+  const send = async () => {
+    for await (const message of begin(abort.signal)) {
+      if (abort.signal.aborted) return;
+      if (!call.write(message)) await drained(call);
+    }
+    call.end();
+  };
+  send().catch((error: unknown) => {
+    call.emit('error', fail(error));
+  });
+}
+
 /** Or cancelled: then nobody reads any more. */
-const drained = (call: Parameters<handleServerStreamingCall<unknown, unknown>>[0]) =>
+const drained = (call: AnsweringCall) =>
   new Promise<void>((resolve) => {
     call.once('drain', resolve);
     call.once('cancelled', resolve);
