@@ -5,6 +5,8 @@ interface Node {
   layer: Layer;
   /** Layers on top of this one, and those that are being made. */
   children: number;
+  /** How many are reading it. */
+  holds: number;
 }
 
 /**
@@ -93,6 +95,19 @@ export class LayerGraph {
     };
   }
 
+  /** Keeps a layer from being removed until the hold is dropped. */
+  hold({ id }: Layer): Reservation {
+    const node = this.#byId.get(id);
+    if (node !== undefined) node.holds++;
+    let held = true;
+    return {
+      drop: () => {
+        if (node !== undefined && held) node.holds--;
+        held = false;
+      },
+    };
+  }
+
   /** @throws Error if its parent is missing, or its name or id is taken: the caller has reserved them. */
   add(layer: Layer): void {
     if (this.#byName.has(layer.name) || this.#byId.has(layer.id)) throw new Error(`layer ${layer.id} is there already`);
@@ -100,7 +115,7 @@ export class LayerGraph {
     if (layer.parent !== undefined && parent === undefined) {
       throw new Error(`layer ${layer.id} stands on ${layer.parent}, which is not in the graph`);
     }
-    const node = { layer, children: 0 };
+    const node = { layer, children: 0, holds: 0 };
     this.#byName.set(layer.name, node);
     this.#byId.set(layer.id, node);
     if (parent !== undefined) parent.children++;
@@ -119,7 +134,10 @@ export class LayerGraph {
 
   /** @throws StatusError NotFound; FailedPrecondition if something stands on it. */
   remove(name: string): Layer {
-    const { layer, children } = this.#node(name);
+    const { layer, children, holds } = this.#node(name);
+    if (holds > 0) {
+      throw failedPrecondition(`cannot remove snapshot ${quote(name)}: it is being read by \`proxmox-lxcri layerfs\``);
+    }
     if (children > 0) {
       throw failedPrecondition(
         `cannot remove snapshot ${quote(name)}: it is the parent of ${countSnapshots(children)}`,

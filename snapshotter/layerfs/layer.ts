@@ -44,3 +44,9 @@ export interface Usage {
   readonly bytes: bigint;
   readonly inodes: bigint;
 }
+
+/**
+ * Set on layers that people made. containerd does not know them: were they in the List by which it looks for what nobody
+ * uses any more, it would remove them.
+ */
+export const BY_HAND_LABEL = 'io.lxcri.layerfs/by-hand';

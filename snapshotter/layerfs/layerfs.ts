@@ -4,7 +4,7 @@ import type { Store } from '../stores/store.ts';
 import { Clock } from './clock.ts';
 import { quote, type LayerGraph } from './layer-graph.ts';
 import { LayerQueues } from './layer-queues.ts';
-import type { Labels, Layer, LayerInfo, Mount, Usage } from './layer.ts';
+import type { Labels, Layer, LayerInfo, LayerKind, Mount, Usage } from './layer.ts';
 import { maxBytesOf } from './max-size.ts';
 import { OrphanSweeper } from './orphan-sweeper.ts';
 import { restoreGraph, type Restored } from './restore-graph.ts';
@@ -25,6 +25,14 @@ interface NewLayer {
   readonly labels: Labels;
 }
 
+/** A layer that comes about in another way than by Prepare, View and Commit. */
+export interface MadeLayer {
+  readonly kind: LayerKind;
+  readonly name: string;
+  readonly parent: Layer | undefined;
+  readonly labels: Labels;
+}
+
 /** What containerd allows for an identifier is far less; beyond this it is a mistake. */
 const MAX_NAME_BYTES = 4096;
 
@@ -38,7 +46,9 @@ export class LayerFs {
   readonly restored: Restored;
   readonly sweeper: Sweeper;
   readonly orphans: OrphanSweeper;
-  readonly #queues = new LayerQueues();
+  readonly queues = new LayerQueues();
+  /** The ids of layers that come or go just now: the graph and the store may tell different things of them. */
+  readonly underWay = new Set<string>();
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #defaultMaxBytes: bigint | undefined;
@@ -87,19 +97,38 @@ export class LayerFs {
   async #create(kind: 'active' | 'view', { key, parent: parentName, labels }: NewLayer): Promise<Mount[]> {
     checkName(key, 'key');
     const maxBytes = kind === 'active' ? maxBytesOf(labels, this.#defaultMaxBytes) : undefined;
-    return this.#queues.run(key, async () => {
+    return this.queues.run(key, async () => {
       const parent = parentName === '' ? undefined : this.graph.getParent(parentName);
       const reservation = this.graph.reserve(key, parent);
+      const layer = this.#newLayer(kind, key, parent, labels);
       try {
-        const layer = this.#newLayer(kind, key, parent, labels);
         const ancestors = parent === undefined ? [] : [parent, ...this.graph.ancestors(parent)];
         const mounts = await this.#createInStore(layer, ancestors, maxBytes);
         this.graph.add(layer);
         return mounts;
       } finally {
         reservation.drop();
+        this.underWay.delete(layer.id);
       }
     });
+  }
+
+  /** Makes a layer by `make`; if that fails, what there is of it is destroyed. @throws StatusError AlreadyExists */
+  async make({ kind, name, parent, labels }: MadeLayer, make: (layer: Layer) => Promise<void>): Promise<Layer> {
+    checkName(name, 'name');
+    const reservation = this.graph.reserve(name, parent);
+    const layer = this.#newLayer(kind, name, parent, labels);
+    try {
+      await make(layer);
+      this.graph.add(layer);
+      return layer;
+    } catch (error) {
+      this.sweeper.add(layer);
+      throw error;
+    } finally {
+      reservation.drop();
+      this.underWay.delete(layer.id);
+    }
   }
 
   async #createInStore(layer: Layer, ancestors: readonly Layer[], maxBytes: bigint | undefined): Promise<Mount[]> {
@@ -113,9 +142,10 @@ export class LayerFs {
     }
   }
 
-  #newLayer(kind: 'active' | 'view', name: string, parent: Layer | undefined, labels: Labels): Layer {
+  #newLayer(kind: LayerKind, name: string, parent: Layer | undefined, labels: Labels): Layer {
     const now = this.#clock.now();
     const id = (++this.#lastId).toString();
+    this.underWay.add(id);
     return {
       id,
       kind,
@@ -128,7 +158,7 @@ export class LayerFs {
   }
 
   mounts(key: string): Promise<Mount[]> {
-    return this.#queues.run(key, async () => {
+    return this.queues.run(key, async () => {
       const layer = this.graph.get(key);
       if (layer.kind === 'committed') {
         throw failedPrecondition(
@@ -142,7 +172,7 @@ export class LayerFs {
   /** Labels and times are new with the commit, as in containerd's own snapshotters. */
   async commit({ key, name, labels }: { key: string; name: string; labels: Labels }): Promise<void> {
     checkName(name, 'name');
-    await this.#queues.run(key, async () => {
+    await this.queues.run(key, async () => {
       const active = this.graph.get(key);
       if (active.kind !== 'active') {
         throw failedPrecondition(`snapshot ${quote(key)} is ${active.kind}: only an active one can be committed`);
@@ -169,13 +199,15 @@ export class LayerFs {
 
   /** Quick: the space is freed later. */
   remove(name: string): Promise<void> {
-    return this.#queues.run(name, async () => {
+    return this.queues.run(name, async () => {
       const layer = this.graph.remove(name);
+      this.underWay.add(layer.id);
       // Whatever happens now, containerd holds it for removed, and finds it again in List if it comes back.
       await this.store.discard(layer).catch((error: unknown) => {
         this.#logger.warn({ err: error, layer: layer.id }, 'a removed layer could not be let go of yet');
       });
       this.sweeper.add(layer);
+      this.underWay.delete(layer.id);
     });
   }
 
@@ -189,7 +221,7 @@ export class LayerFs {
 
   /** `paths` as in a field mask; none: all labels. */
   update(name: string, labels: Labels, paths: readonly string[]): Promise<LayerInfo> {
-    return this.#queues.run(name, async () => {
+    return this.queues.run(name, async () => {
       const before = this.graph.get(name);
       const layer = { ...before, labels: changeLabels(before.labels, labels, paths), updatedAt: this.#clock.now() };
       await this.store.update(layer);

@@ -6,7 +6,7 @@ import type {
 import { Kind } from '../../proto/gen/containerd/services/snapshots/v1/snapshots.ts';
 import { invalidArgument } from '../../common/errors.ts';
 import type { LayerFs } from '../layerfs/layerfs.ts';
-import type { LayerInfo, LayerKind, Mount } from '../layerfs/layer.ts';
+import { BY_HAND_LABEL, type LayerInfo, type LayerKind, type Mount } from '../layerfs/layer.ts';
 import { parseFilters, type Fields } from './filter.ts';
 import type { Handlers } from './grpc-handlers.ts';
 
@@ -44,7 +44,8 @@ export function snapshotsHandlers(layerFs: LayerFs): Handlers<typeof SnapshotsDe
     },
     list: async function* ({ filters }) {
       const matches = parseFilters(filters);
-      const infos = layerFs.list().filter((layer) => matches(fieldsOf(layer)));
+      const isMeant = (layer: LayerInfo) => filters.length > 0 || layer.labels[BY_HAND_LABEL] === undefined;
+      const infos = layerFs.list().filter((layer) => isMeant(layer) && matches(fieldsOf(layer)));
       yield* inMessages(infos);
       // A caller with no layers gets an end without a message: so it must wait for nothing here.
       await Promise.resolve();
