@@ -20,9 +20,10 @@ async function serve(settings: Settings): Promise<void> {
     logger.error({ err: error }, 'a failure was not handled: a bug in the snapshotter');
   });
   const daemon = await Daemon.start({ settings, worker: workerProgram(), logger });
+  let stopping: Promise<void> | undefined;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      void daemon.stop(signal).finally(() => process.exit(0));
+    process.on(signal, () => {
+      stopping ??= daemon.stop(signal).finally(() => process.exit(0));
     });
   }
 }

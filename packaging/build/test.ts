@@ -27,6 +27,7 @@ const steps: readonly Step[] = [
   { name: 'native tests', command: ['npm', 'run', '-s', 'test:native'], count: countTap },
   { name: 'unit tests', command: ['npm', 'run', '-s', 'test:unit'], count: countAva },
   { name: 'integration tests', command: ['npm', 'run', '-s', 'test:integration'], count: countAva },
+  { name: 'conformance tests', command: ['npm', 'run', '-s', 'test:conformance'], count: countAva },
   { name: 'vm tests', command: ['npm', 'run', '-s', 'test:vm'], count: countAva },
   { name: 'demo', command: ['npm', 'run', '-s', 'demo'] },
 ];

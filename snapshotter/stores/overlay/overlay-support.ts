@@ -34,7 +34,11 @@ export async function detectSupport(root: string): Promise<OverlaySupport> {
   const kernel = release();
   const options = [];
   if (await exists('/sys/module/overlay/parameters/index')) options.push('index=off');
-  if (isAtLeast(kernel, 5, 11) && type !== TMPFS && (await isInUserNamespace())) options.push('userxattr');
+  const inUserNamespace = await isInUserNamespace();
+  if (isAtLeast(kernel, 5, 11) && type !== TMPFS && inUserNamespace) options.push('userxattr');
+  // Else a directory that comes from an image cannot be renamed (EXDEV), as a package's upgrade may want to. Its
+  // attribute is a trusted one, which nobody but root can put into a layer.
+  else if (await exists('/sys/module/overlay/parameters/redirect_dir')) options.push('redirect_dir=on');
   const refusal = `overlays of id-mapped layers need Linux 5.19, and this is ${kernel}`;
   return { options, idMapRefusal: isAtLeast(kernel, 5, 19) ? undefined : refusal };
 }

@@ -37,27 +37,39 @@ export interface SuiteRun {
 
 /** Runs a suite and cleans up after it. */
 export async function runSuite(options: SuiteOptions): Promise<SuiteRun> {
-  const { binary, filter, skip, parallel, timeoutMs = 300_000 } = options;
   const dir = await makeTempDir();
+  const { all, exitCode } = await execa(options.binary, suiteArguments(options), {
+    all: true,
+    reject: false,
+    stdin: 'ignore',
+    timeout: suiteTimeout(options),
+    env: { ...suiteEnvironment(options), TMPDIR: dir },
+  });
+  const left = await cleanUp({ dir, marker: path.basename(dir), cgroups: [], lingerMs: 0 });
+  return readSuiteRun(all, exitCode, left);
+}
+
+const TIMEOUT_MS = 300_000;
+
+export function suiteArguments({ filter, skip, parallel, timeoutMs = TIMEOUT_MS }: SuiteOptions): string[] {
   const args = ['-test.v=test2json', `-test.timeout=${timeoutMs}ms`];
   if (filter !== undefined) args.push(`-test.run=${filter}`);
   if (skip !== undefined) args.push(`-test.skip=${skip}`);
   if (parallel !== undefined) args.push(`-test.parallel=${parallel}`);
-  const { all, exitCode, shortMessage } = await execa(binary, args, {
-    all: true,
-    reject: false,
-    stdin: 'ignore',
-    // Go's own timeout comes first: it tells which tests ran.
-    timeout: timeoutMs + 10_000,
-    env: { ...environment(options), TMPDIR: dir },
-  });
-  const left = await cleanUp({ dir, marker: path.basename(dir), cgroups: [], lingerMs: 0 });
-  const tests = parseGoTests(all);
-  const explained = exitCode === 0 ? tests.length > 0 : tests.some(({ outcome }) => outcome === 'failed');
-  return explained ? { tests, left } : { tests, left, trouble: `${shortMessage ?? 'no test ran'}\n${all}` };
+  return args;
 }
 
-function environment({ subject, name, before, after, env }: SuiteOptions): Record<string, string> {
+/** Milliseconds. Go's own timeout comes first: it tells which tests ran. */
+export const suiteTimeout = ({ timeoutMs = TIMEOUT_MS }: SuiteOptions): number => timeoutMs + 10_000;
+
+/** `exitCode` is undefined if a signal ended the suite. */
+export function readSuiteRun(output: string, exitCode: number | undefined, left: readonly string[]): SuiteRun {
+  const tests = parseGoTests(output);
+  const explained = exitCode === 0 ? tests.length > 0 : tests.some(({ outcome }) => outcome === 'failed');
+  return explained ? { tests, left } : { tests, left, trouble: `it ended with ${exitCode ?? 'a signal'}\n${output}` };
+}
+
+export function suiteEnvironment({ subject, name, before, after, env }: SuiteOptions): Record<string, string> {
   return {
     ...('daemon' in subject ? { LAYERFS_DAEMON: subject.daemon } : { LAYERFS_SOCKET: subject.socket }),
     ...(name !== undefined && { LAYERFS_NAME: name }),
