@@ -14,6 +14,7 @@ const shell = (script: string, ...args: string[]) => fixture.vm.run(['sh', '-c',
 test('exit codes, and signals as 128 + n', async (t) => {
   for (const code of [0, 1, 42, 255]) t.is((await shell(`exit ${code}`)).exitCode, code);
   t.deepEqual(await shell('kill -KILL $$'), { exitCode: 137, stdout: '', stderr: '' });
+  t.deepEqual(await shell('sh -c "kill -KILL $$"; sleep 9'), { exitCode: 137, stdout: '', stderr: '' });
   t.deepEqual(await shell('kill -SEGV $$'), { exitCode: 139, stdout: '', stderr: '' });
 });
 

@@ -8,7 +8,7 @@ import type { Setting } from './machine/machine-arguments.ts';
 import type { Qemu } from './machine/qemu.ts';
 import { restoreMachine } from './machine/restore.ts';
 import { makeRunDirectory } from './machine/run-directory.ts';
-import { savedState } from './machine/saved-state.ts';
+import { discardState, savedState } from './machine/saved-state.ts';
 import { stderrProgress, type Progress } from './progress.ts';
 import { Vm } from './vm.ts';
 
@@ -54,21 +54,30 @@ export async function startVm({ boot = false, progress = stderrProgress() }: Sta
   const runDirectory = await makeRunDirectory();
   const setting = { image, accelerator, runDirectory, tree: CHECKOUT };
   try {
-    const qemu = boot ? await bootAfresh(setting) : await restore(setting, progress);
-    return await welcome(qemu, setting);
+    return boot ? await startBooted(setting) : await startRestored(setting, progress);
   } catch (error) {
     await rm(runDirectory, { recursive: true, force: true });
     throw error;
   }
 }
 
-async function restore(setting: Setting, progress: Progress): Promise<Qemu> {
-  return restoreMachine(setting, await savedState(setting.image, setting.accelerator, progress));
+/** A state that does not work is made anew the next time. */
+async function startRestored(setting: Setting, progress: Progress): Promise<OwnVm> {
+  const state = await savedState(setting.image, setting.accelerator, progress);
+  try {
+    return await welcome(await restoreMachine(setting, state), setting);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    progress(`the saved state does not work, so the machine boots: ${reason}`);
+    await discardState(state);
+    return startBooted(setting);
+  }
 }
 
-async function bootAfresh(setting: Setting): Promise<Qemu> {
+async function startBooted(setting: Setting): Promise<OwnVm> {
   const within = (name: string) => path.join(setting.runDirectory, name);
-  return bootMachine(setting, within('disk.qcow2'), { file: within('memory'), shared: true });
+  const memory = { file: within('memory'), shared: true };
+  return welcome(await bootMachine(setting, within('boot.qcow2'), memory), setting);
 }
 
 /** Connects, sets the clock and mounts the tree. */

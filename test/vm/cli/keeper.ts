@@ -15,7 +15,8 @@ async function keep(): Promise<void> {
       tell({ step });
     },
   });
-  const stopped = new Promise((resolve) => process.once('SIGTERM', resolve).once('SIGINT', resolve));
+  // Not `once`: execa's own listener ends the process if it finds itself alone.
+  const stopped = new Promise((resolve) => process.on('SIGTERM', resolve).on('SIGINT', resolve));
   await recordBackgroundVm({ pid: process.pid, runDirectory: vm.runDirectory });
   tell({ ready: true });
   if (process.connected) process.disconnect();

@@ -8,7 +8,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Runs a command in the machine that `vm:start` left running, else in one for this command alone. */
 export async function run(argv: readonly string[]): Promise<number> {
   const interrupted = new Promise<NodeJS.Signals>((resolve) => {
-    for (const signal of SIGNALS) process.once(signal, resolve);
+    // Not `once`: execa's own listener ends the process if it finds itself alone.
+    for (const signal of SIGNALS) process.on(signal, resolve);
   });
   const background = await findBackgroundVm();
   if (background !== undefined) return runIn(background.vm, argv, interrupted);

@@ -22,9 +22,17 @@ keep_zfs_modules() {
 	mv "$modules/updates" "$root/zfs-modules"
 }
 
+# Static, since to link takes the emulated processor longer than to run.
+compile_vm_run() {
+	cp "$here/vm-run.c" "$root/tmp/"
+	inside gcc -std=c11 -Wall -Wextra -Werror -O2 -static -o /usr/local/bin/vm-run /tmp/vm-run.c
+	rm "$root/tmp/vm-run.c"
+}
+
 # Removing zfs-dkms removes its module too, hence the copy. What the compiler needs was installed for its sake only.
 drop_toolchain() {
-	inside env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --autoremove purge zfs-dkms dkms 'linux-headers-*' >/dev/null
+	inside env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --autoremove purge \
+		zfs-dkms dkms 'linux-headers-*' gcc libc6-dev >/dev/null
 	rm -rf "$root/var/lib/dkms" "$root/usr/src" "$root/var/lib/apt/lists" "$root/var/cache" "$root/boot/System.map-"*
 	mkdir -p "$root/var/cache/apt/archives/partial" "$root/var/lib/apt/lists/partial" "$root/usr/src"
 }
@@ -39,7 +47,7 @@ trim_modules() {
 	done
 	rm -rf "$modules/updates"
 	mv "$root/zfs-modules" "$modules/updates"
-	find "$modules" -name '*.ko.xz' -exec xz --decompress {} +
+	inside find "/lib/modules/$kernel" -name '*.ko.xz' -exec xz --decompress {} +
 	inside depmod "$kernel"
 }
 
@@ -59,6 +67,13 @@ install_files() {
 	inside ssh-keygen -q -t ed25519 -N '' -C vm -f /tmp/client_key
 	cp "$root/tmp/client_key.pub" "$root/root/.ssh/authorized_keys"
 	chmod 0700 "$root/root/.ssh"
+}
+
+# What systemd would do at the first boot after a change of /usr was done by the packages already.
+skip_update_services() {
+	for directory in etc var; do
+		touch -r "$root/usr" "$root/$directory/.updated"
+	done
 }
 
 # Masked: what nobody calls for. Disabled: what a test may start.
@@ -107,10 +122,12 @@ hand_out() {
 
 step 'removing what built the ZFS module'
 keep_zfs_modules
+compile_vm_run
 drop_toolchain
 step 'setting up the machine'
 trim_modules
 install_files
 choose_units
+skip_update_services
 build_initramfs
 hand_out

@@ -9,8 +9,8 @@ export const PACKAGES = [
   ...['util-linux', 'xz-utils', 'zstd'],
 ];
 
-/** What makes zfs.ko; finish.sh removes them again. */
-export const BUILD_PACKAGES = ['zfs-dkms', 'linux-headers-amd64'];
+/** What makes zfs.ko and vm-run; finish.sh removes them again. */
+export const BUILD_PACKAGES = ['zfs-dkms', 'linux-headers-amd64', 'gcc', 'libc6-dev'];
 
 /** What nobody reads in a test machine is not even unpacked. */
 export const EXCLUDED_PATHS = ['doc', 'info', 'locale', 'man'].map((name) => `/usr/share/${name}/*`);

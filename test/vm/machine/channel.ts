@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa, type Options } from 'execa';
@@ -40,6 +40,7 @@ export class Channel {
 
   /** @returns why not, or undefined once it is connected. */
   async #tryConnect(image: string, port: number, deadline: number): Promise<string | undefined> {
+    await rm(this.#socket, { force: true });
     const options = [...CLIENT, ...identity(image), '-o', `ControlPath=${this.#socket}`, '-o', 'ControlMaster=yes'];
     const master = execa(
       BOUND_TO_US.program,
@@ -50,24 +51,24 @@ export class Channel {
     for (;;) {
       const failure = await Promise.race([ended, sleep(20)]);
       if (failure !== undefined) return failure;
-      if (await this.isConnected()) return undefined;
+      // The master makes its socket once it is let in.
+      if (await isThere(this.#socket)) return undefined;
       if (Date.now() > deadline) master.kill('SIGKILL');
     }
   }
 
-  /** The master makes its socket once it is let in, and removes it when it ends. */
+  /** A master that was killed leaves its socket behind, hence the question. */
   async isConnected(): Promise<boolean> {
-    return access(this.#socket).then(
-      () => true,
-      () => false,
-    );
+    const question = [...this.#client(), '-O', 'check', 'vm'];
+    const { exitCode } = await execa('ssh', question, { stdin: 'ignore', reject: false, timeout: 20_000 });
+    return exitCode === 0;
   }
 
   /** Starts a command. Its `reject` is off: the exit code is the command's, or 255 if ssh itself failed. */
   start(argv: readonly string[], options: CommandOptions, streams: Streams) {
     const id = `${process.pid}-${++this.#lastId}`;
     const env = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`);
-    const remote = ['vm-run', id, options.cwd ?? '/work', ...env, ...argv].map(quote).join(' ');
+    const remote = ['vm-run', id, options.cwd ?? '/work', ...env, '--', ...argv].map(quote).join(' ');
     const terminal = options.terminal === true ? '-tt' : '-T';
     const child = execa('ssh', [...this.#client(), terminal, 'vm', remote], {
       ...streams,
@@ -107,3 +108,10 @@ function identity(image: string): string[] {
 
 /** For the machine's shell, which is what ssh speaks to. */
 const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
+
+async function isThere(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}

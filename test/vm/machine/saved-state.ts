@@ -32,6 +32,10 @@ export async function savedState(image: string, accelerator: Accelerator, progre
   return filesIn(directory);
 }
 
+export async function discardState({ memory }: SavedState): Promise<void> {
+  await rm(path.dirname(memory), { recursive: true, force: true });
+}
+
 const filesIn = (directory: string): SavedState => ({
   memory: path.join(directory, 'memory'),
   disk: path.join(directory, 'disk.qcow2'),
