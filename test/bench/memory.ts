@@ -44,7 +44,7 @@ async function readMemory(containerd: Containerd, containers: number): Promise<M
   const programs: Record<string, { processes: number; pssKiB: number }> = {};
   let totalKiB = 0;
   for (const { pid, command } of await processesOf(containerd.marker)) {
-    if (payloads.has(pid) || command === containerd.scope.resident) continue;
+    if (payloads.has(pid) || containerd.scope.isResident?.(command) === true) continue;
     const pssKiB = await readPss(pid);
     const sum = (programs[programName(command)] ??= { processes: 0, pssKiB: 0 });
     sum.processes += 1;

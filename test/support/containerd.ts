@@ -6,12 +6,15 @@ import { eventually } from './eventually.ts';
 import type { Scope } from './leftovers.ts';
 import { BUSYBOX_IMAGE, writeImageArchive, type Image } from './oci-image.ts';
 import { DIST_BIN } from './runtimes.ts';
+import { Snapshotter } from './snapshotter.ts';
 import { makeTempDir } from './temp-dir.ts';
 
 export interface ContainerdOptions {
   /** How long this project's daemon stays when it has nothing to do. */
   readonly lingerMs?: number;
   readonly images?: readonly Image[];
+  /** Keep the images' layers in LayerFS, whose name as a snapshotter is `layerfs`. */
+  readonly layerFs?: boolean;
 }
 
 export interface CtrOptions {
@@ -52,6 +55,9 @@ disabled_plugins = ${JSON.stringify(NEEDLESS_PLUGINS)}
   address = "${dir}/c.sock.ttrpc"
 [debug]
   level = "info"
+[proxy_plugins.layerfs]
+  type = "snapshot"
+  address = "${dir}/l.sock"
 `;
 
 function spawnContainerd({ dir, environment, logFile }: Containerd) {
@@ -75,10 +81,15 @@ export class Containerd {
   /** A text that everything made on behalf of this containerd contains. */
   readonly marker: string;
   readonly lingerMs: number;
+  /** Runs if it was asked for; containerd speaks to it when it has to. */
+  readonly snapshotter: Snapshotter;
+  readonly #layerFs: boolean;
   #daemon: ReturnType<typeof spawnContainerd> | undefined;
 
-  private constructor(dir: string, { lingerMs = 1000 }: ContainerdOptions) {
+  private constructor(dir: string, { lingerMs = 1000, layerFs = false }: ContainerdOptions) {
     this.dir = dir;
+    this.snapshotter = new Snapshotter(dir);
+    this.#layerFs = layerFs;
     this.marker = path.basename(dir);
     this.lingerMs = lingerMs;
   }
@@ -89,6 +100,7 @@ export class Containerd {
     try {
       await writeFile(path.join(containerd.dir, 'config.toml'), configFile(containerd.dir));
       await mkdir(containerd.runDir, { mode: 0o711 });
+      if (options.layerFs === true) await containerd.snapshotter.launch();
       await containerd.launch();
       await containerd.#importImages(options.images ?? [BUSYBOX_IMAGE]);
     } catch (error) {
@@ -111,6 +123,11 @@ export class Containerd {
     return path.join(this.dir, 'r');
   }
 
+  /** What ctr needs for images and containers to be where this containerd's are. */
+  get snapshotterFlags(): readonly string[] {
+    return this.#layerFs ? ['--snapshotter', 'layerfs'] : [];
+  }
+
   get logFile(): string {
     return path.join(this.dir, 'containerd.log');
   }
@@ -130,7 +147,8 @@ export class Containerd {
   get scope(): Scope {
     return {
       marker: this.marker,
-      resident: `containerd --config ${this.dir}/config.toml`,
+      isResident: (command) =>
+        command === `containerd --config ${this.dir}/config.toml` || this.snapshotter.isPart(command),
       directories: [
         path.join(this.runDir, 'containers'),
         path.join(this.dir, 'state/io.containerd.runtime.v2.task', this.namespace),
@@ -196,6 +214,7 @@ export class Containerd {
   async stop(): Promise<string[]> {
     if (this.#daemon !== undefined) await this.#removeContainers();
     await this.terminate();
+    await this.snapshotter.terminate();
     const { dir, marker, lingerMs } = this;
     return cleanUp({ dir, marker, lingerMs, cgroups: [`/${this.namespace}`] });
   }
@@ -211,6 +230,6 @@ export class Containerd {
   async #importImages(images: readonly Image[]): Promise<void> {
     const archive = path.join(this.dir, 'images.tar');
     await writeImageArchive(archive, images);
-    await this.ctr(['images', 'import', archive]);
+    await this.ctr(['images', 'import', ...this.snapshotterFlags, archive]);
   }
 }

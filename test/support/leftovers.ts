@@ -6,8 +6,8 @@ import { TEMP_ROOT } from './temp-dir.ts';
 export interface Scope {
   /** A text unique to the test bed; its directories, namespaces and container ids contain it. */
   readonly marker: string;
-  /** The command line of what is there all the time, and may be restarted. */
-  readonly resident?: string;
+  /** Whether a command line is of something that is there all the time, and may be restarted. */
+  readonly isResident?: (command: string) => boolean;
   /** Directories where each container has an entry, or a namespace each of whose entries is a container's. */
   readonly directories: readonly string[];
 }
@@ -24,7 +24,7 @@ const processLine = ({ pid, state, command }: { pid: number; state: string; comm
  * FIFOs, one line each. Mounts outside temporary directories count whoever made them: a runtime that mounts over the
  * host's /dev or /sys must not pass. Others may use this machine at the same time, so nothing else does.
  */
-export async function traces({ marker, directories, resident }: Scope): Promise<Set<string>> {
+export async function traces({ marker, directories, isResident = () => false }: Scope): Promise<Set<string>> {
   const [processes, mounts, cgroups, fifos, files] = await Promise.all([
     processesOf(marker),
     listMounts(),
@@ -37,7 +37,7 @@ export async function traces({ marker, directories, resident }: Scope): Promise<
   const isContainers = (name: string) => path.basename(name) !== marker;
   const isHosts = (point: string) => !point.startsWith(`${TEMP_ROOT}/`);
   return new Set([
-    ...processes.filter(({ command }) => command !== resident).map(processLine),
+    ...processes.filter(({ command }) => !isResident(command)).map(processLine),
     ...mounts.filter(({ point, line }) => isOurs(line) || isHosts(point)).map(({ line }) => `mount ${line}`),
     ...cgroups
       .filter(isOurs)

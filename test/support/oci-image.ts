@@ -10,6 +10,8 @@ export interface Image {
   readonly name: string;
   /** The image's `config` object: Env, Cmd, User, WorkingDir, … */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Layers on top of busybox's. */
+  readonly layers?: readonly (readonly RootfsEntry[])[];
 }
 
 export const BUSYBOX_IMAGE: Image = { name: 'docker.io/library/busybox:latest' };
@@ -28,9 +30,9 @@ interface Blob {
  * The same busybox gives the same bytes each time: no time of day, no order of a directory gets in.
  */
 export async function writeImageArchive(file: string, images: readonly Image[] = [BUSYBOX_IMAGE]): Promise<void> {
-  const layer = toBlob(`${OCI}.layer.v1.tar`, await packLayer(await busyboxRootfs()));
-  const manifests = images.map((image) => describeImage(image, layer));
-  const blobs = new Map([layer, ...manifests.flatMap(({ blobs }) => blobs)].map((blob) => [blob.digest, blob]));
+  const base = await layerBlob(await busyboxRootfs());
+  const manifests = await Promise.all(images.map((image) => describeImage(image, base)));
+  const blobs = new Map(manifests.flatMap((manifest) => manifest.blobs).map((blob) => [blob.digest, blob]));
   const index = { schemaVersion: 2, manifests: manifests.map(({ descriptor }) => descriptor) };
 
   const archive = pack();
@@ -41,30 +43,33 @@ export async function writeImageArchive(file: string, images: readonly Image[] =
   await pipeline(archive, createWriteStream(file));
 }
 
-function describeImage(image: Image, layer: Blob) {
-  const config = toBlob(`${OCI}.config.v1+json`, json(imageConfig(image, layer)));
+const layerBlob = async (entries: readonly RootfsEntry[]) => toBlob(`${OCI}.layer.v1.tar`, await packLayer(entries));
+
+async function describeImage(image: Image, base: Blob) {
+  const layers = [base, ...(await Promise.all((image.layers ?? []).map(layerBlob)))];
+  const config = toBlob(`${OCI}.config.v1+json`, json(imageConfig(image, layers)));
   const manifest = toBlob(
     `${OCI}.manifest.v1+json`,
     json({
       schemaVersion: 2,
       mediaType: `${OCI}.manifest.v1+json`,
       config: describe(config),
-      layers: [describe(layer)],
+      layers: layers.map(describe),
     }),
   );
   const tag = image.name.slice(image.name.lastIndexOf(':') + 1);
   const annotations = { 'io.containerd.image.name': image.name, 'org.opencontainers.image.ref.name': tag };
-  return { blobs: [config, manifest], descriptor: { ...describe(manifest), annotations } };
+  return { blobs: [...layers, config, manifest], descriptor: { ...describe(manifest), annotations } };
 }
 
-function imageConfig(image: Image, layer: Blob) {
+function imageConfig(image: Image, layers: readonly Blob[]) {
   return {
     created: EPOCH.toISOString(),
     architecture: process.arch === 'x64' ? 'amd64' : process.arch,
     os: 'linux',
     config: { Env: ['PATH=/usr/sbin:/usr/bin:/sbin:/bin'], Cmd: ['sh'], ...image.config },
-    rootfs: { type: 'layers', diff_ids: [layer.digest] },
-    history: [{ created: EPOCH.toISOString(), created_by: 'busybox-static' }],
+    rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
+    history: layers.map(() => ({ created: EPOCH.toISOString(), created_by: 'a test' })),
   };
 }
 

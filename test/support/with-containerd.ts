@@ -28,7 +28,16 @@ export class ContainerdFixture {
 
   /** The arguments of `ctr run` for a new container of the runtime under test. */
   runArgs(flags: readonly string[], command: readonly string[], { id = this.newId(), runtime = RUNTIME } = {}) {
-    return ['run', '--runtime', runtime, ...flags, BUSYBOX_IMAGE.name, id, ...command];
+    return [
+      'run',
+      '--runtime',
+      runtime,
+      ...this.containerd.snapshotterFlags,
+      ...flags,
+      BUSYBOX_IMAGE.name,
+      id,
+      ...command,
+    ];
   }
 
   /** `ctr run --rm`, to its end. */
