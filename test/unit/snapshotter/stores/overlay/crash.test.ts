@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { LayerFs } from '../../../../../snapshotter/layerfs/layerfs.ts';
@@ -174,6 +174,7 @@ async function check(t: ExecutionContext, scenario: Scenario, bed: OverlayBed, w
 
 test.serial('a change that is cut off anywhere is done or not done after the next start', async (t) => {
   const directory = await makeTempDir();
+  t.teardown(() => rm(directory, { recursive: true }));
   const cutOff = await CutOff.install(path.join(directory, 'any'));
   for (const scenario of SCENARIOS) {
     let steps = 0;
