@@ -55,3 +55,4 @@ export const failedPrecondition = (message: string, options?: ErrorOptions) =>
 export const unimplemented = (message: string, options?: ErrorOptions) =>
   new StatusError(Code.Unimplemented, message, options);
 export const internal = (message: string, options?: ErrorOptions) => new StatusError(Code.Internal, message, options);
+export const dataLoss = (message: string, options?: ErrorOptions) => new StatusError(Code.DataLoss, message, options);

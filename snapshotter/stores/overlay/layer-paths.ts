@@ -8,6 +8,7 @@ import path from 'node:path';
  *     snapshots/ID/work          the overlay's work directory, while the layer is active
  *     snapshots/ID/usage.json    what a committed layer takes, once somebody asked
  *     snapshots/new-ID           a layer that is being made
+ *     snapshots/new-ID/merged    the chain that it is made of, while it is
  *     snapshots/removed-ID       a removed layer that is still to be destroyed
  *
  * The options of a mount must fit into a page, and containerd leaves out what all lower directories begin with: so names
@@ -53,6 +54,7 @@ export class LayerPaths {
 
 export const contentIn = (directory: string) => `${directory}/fs`;
 export const workIn = (directory: string) => `${directory}/work`;
+export const mergedIn = (directory: string) => `${directory}/merged`;
 export const recordIn = (directory: string) => `${directory}/record.json`;
 
 export interface EntryName {

@@ -7,18 +7,34 @@ import { mapBounded } from '../../../common/map-bounded.ts';
 import type { Layer, Mount, Usage } from '../../layerfs/layer.ts';
 import { MAX_SIZE_LABEL } from '../../layerfs/max-size.ts';
 import { idMapOptions } from '../id-map.ts';
-import type { CreateOptions, Orphan, Scan, Store, Undestroyed } from '../store.ts';
+import type {
+  AncestorsOf,
+  CreateOptions,
+  Inspection,
+  Orphan,
+  Scan,
+  Space,
+  Store,
+  TotalSpace,
+  Undestroyed,
+  Work,
+} from '../store.ts';
 import type { Worker } from '../worker.ts';
 import { CommittedUsage } from './committed-usage.ts';
 import { destroyDirectories, destroyLayers, markRemoved } from './destroy-layers.ts';
 import { diskUsage } from './disk-usage.ts';
 import { fileError } from './file-error.ts';
+import { flatten } from './flatten.ts';
+import { inspectDirectory } from './inspect.ts';
 import { LayerPaths } from './layer-paths.ts';
+import { layerSpace, totalSpace } from './layer-space.ts';
 import { layersInUse } from './layers-in-use.ts';
 import { makeLayer } from './make-layer.ts';
 import { mappedOwner } from './mapped-owner.ts';
+import { MergedMounts } from './merged-mounts.ts';
 import { isOverlay, planMounts } from './mount-plan.ts';
 import { detectSupport, type OverlaySupport } from './overlay-support.ts';
+import { readTree } from './read-layer.ts';
 import { encodeRecord } from './record.ts';
 import { scanDirectory } from './scan-directory.ts';
 
@@ -44,6 +60,7 @@ export class OverlayStore implements Store {
   readonly #logger: Logger;
   readonly #support: OverlaySupport;
   readonly #usage: CommittedUsage;
+  readonly #merged: MergedMounts;
   readonly #closing = new AbortController();
 
   private constructor({ root, worker, logger }: OverlayStoreOptions, support: OverlaySupport) {
@@ -53,6 +70,7 @@ export class OverlayStore implements Store {
     this.#logger = logger;
     this.#support = support;
     this.#usage = new CommittedUsage(this.#paths);
+    this.#merged = new MergedMounts(this.#paths, support.options, worker);
   }
 
   /** @throws StatusError */
@@ -161,7 +179,41 @@ export class OverlayStore implements Store {
   }
 
   destroyOrphans(orphans: readonly Orphan[]): Promise<Undestroyed[]> {
-    return this.#translate(() => destroyDirectories(this.#paths, orphans, this.#closing.signal));
+    return this.#translate(async () => {
+      const ids = new Set(orphans.map(({ id }) => id));
+      for (const { id, point } of await this.#merged.left()) if (ids.has(id)) await this.#merged.release(point);
+      return destroyDirectories(this.#paths, orphans, this.#closing.signal);
+    });
+  }
+
+  place({ id }: Layer): string {
+    return this.#paths.directory(id);
+  }
+
+  space(layers: readonly Layer[], ancestors: AncestorsOf): Promise<ReadonlyMap<string, Space>> {
+    return this.#translate(() => layerSpace(this.#paths, this.#usage, layers, ancestors));
+  }
+
+  totalSpace(): Promise<TotalSpace> {
+    return this.#translate(async () => {
+      const { layers } = await scanDirectory(this.#paths.snapshots);
+      return totalSpace(this.#paths, (await this.space(layers, () => [])).values());
+    });
+  }
+
+  inspect(): Promise<Inspection> {
+    return this.#translate(() => inspectDirectory(this.#paths, this.#merged));
+  }
+
+  verify({ id, kind }: Layer, work: Work): Promise<void> {
+    return this.#translate(async () => {
+      if (kind !== 'view') await readTree(this.#paths.content(id), work);
+    });
+  }
+
+  flatten(layer: Layer, ancestors: readonly Layer[], target: Layer, work: Work): Promise<void> {
+    const options = { paths: this.#paths, merged: this.#merged, sync: (path: string) => this.#ask('sync', path) };
+    return this.#translate(() => flatten(options, [layer, ...ancestors], target, work));
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,8 @@ import type { Worker } from '../worker.ts';
 export class MountPoints {
   readonly directory: string;
   readonly #worker: Worker;
+  /** Snapshots that are mounted for a moment. */
+  readonly #reading = new Set<string>();
 
   constructor(root: string, worker: Worker) {
     this.directory = path.join(root, 'mnt');
@@ -50,9 +52,32 @@ export class MountPoints {
     }
   }
 
+  /** The layer, or the snapshot of one, whose place that is; undefined for any other place. */
+  id(point: string): string | undefined {
+    return path.dirname(point) === this.directory ? path.basename(point) : undefined;
+  }
+
+  isReading(id: string): boolean {
+    return this.#reading.has(id);
+  }
+
+  async unmount(point: string): Promise<void> {
+    await this.#worker.request('unmount', point, 'detach');
+    await rmdir(point);
+  }
+
   /** Runs `use` on a snapshot that is mounted for as long as that takes. */
   async withSnapshot<T>(id: string, snapshot: string, use: (directory: string) => Promise<T>): Promise<T> {
     const target = path.join(this.directory, `${id}-read`);
+    this.#reading.add(`${id}-read`);
+    try {
+      return await this.#withMount(snapshot, target, use);
+    } finally {
+      this.#reading.delete(`${id}-read`);
+    }
+  }
+
+  async #withMount<T>(snapshot: string, target: string, use: (directory: string) => Promise<T>): Promise<T> {
     await mkdir(target, { recursive: true, mode: 0o700 });
     await this.#worker.request('mount', snapshot, target, 'zfs', READ_ONLY, '');
     try {

@@ -15,6 +15,9 @@ const VIEW_PROPERTY = /^layerfs:view\.(\d+)$/;
 /** Says that the layer was removed, though it could not be destroyed at once. */
 export const REMOVED_PROPERTY = 'layerfs:removed';
 
+/** Set on a dataset whose content still comes, or came without a record to the end: it is no layer yet. */
+export const INCOMING_PROPERTY = 'layerfs:incoming';
+
 export type Properties = ReadonlyMap<string, string>;
 
 interface Document {

@@ -2,11 +2,14 @@ import type { Layer } from '../../layerfs/layer.ts';
 import type { Orphan, Scan } from '../store.ts';
 import { listDatasets, type Dataset } from './list-datasets.ts';
 import type { DatasetNames } from './names.ts';
-import { decodeRecord, RECORD_PROPERTY, REMOVED_PROPERTY, viewIds, viewProperty } from './record.ts';
+import { decodeRecord, INCOMING_PROPERTY, RECORD_PROPERTY, REMOVED_PROPERTY, viewIds, viewProperty } from './record.ts';
 
 /** Tells layers from the rest of interrupted changes, by what the pool holds. */
 export async function scanPool(names: DatasetNames): Promise<Scan> {
-  const datasets = await listDatasets(names.root);
+  return scanDatasets(names, await listDatasets(names.root));
+}
+
+export function scanDatasets(names: DatasetNames, datasets: readonly Dataset[]): Scan {
   const collector = new Collector(names, datasets);
   for (const dataset of datasets) collector.collect(dataset);
   return collector.result();
@@ -58,7 +61,10 @@ class Collector {
   /** A clone gets its record in a second transaction; a snapshot has it from the first, unless it is not ours. */
   #withoutRecord(id: string, dataset: Dataset, snapshot: Dataset | undefined): void {
     const place = dataset.name;
-    if (snapshot !== undefined) this.#damaged.push({ id, place, reason: 'has a snapshot @layer without a record' });
+    if (dataset.properties.has(INCOMING_PROPERTY)) {
+      this.#orphans.push({ id, place, reason: 'has no record: its copy or receive was interrupted' });
+    } else if (snapshot !== undefined)
+      this.#damaged.push({ id, place, reason: 'has a snapshot @layer without a record' });
     else this.#orphans.push({ id, place, reason: 'has no record: its creation was interrupted' });
   }
 
@@ -74,7 +80,10 @@ class Collector {
     try {
       return decodeRecord(property, id, properties) ?? 'none';
     } catch (error) {
-      this.#damaged.push({ id, place, reason: error instanceof Error ? error.message : String(error) });
+      const reason = error instanceof Error ? error.message : String(error);
+      // A view is no dataset: to destroy its place would destroy the layer that it shows.
+      const advice = `if nobody needs that view any more, run \`zfs inherit ${property} ${place}\``;
+      this.#damaged.push({ id, place, reason, ...(place.includes('@') && { advice }) });
       return 'damaged';
     }
   }

@@ -2,16 +2,32 @@ import { failedPrecondition } from '../../../common/errors.ts';
 import type { Layer, Mount, Usage } from '../../layerfs/layer.ts';
 import { MAX_SIZE_LABEL } from '../../layerfs/max-size.ts';
 import { idMapOptions } from '../id-map.ts';
-import type { CreateOptions, Orphan, Scan, Store, Undestroyed } from '../store.ts';
+import type {
+  CreateOptions,
+  FileSystemSnapshots,
+  Inspection,
+  Orphan,
+  Scan,
+  Space,
+  Store,
+  TotalSpace,
+  Undestroyed,
+  Work,
+} from '../store.ts';
 import { WorkerError, WorkerLostError, type Worker } from '../worker.ts';
 import { idMapRefusal } from './id-map-support.ts';
+import { inspectPool } from './inspect-pool.ts';
+import { layerSpace, totalSpace } from './layer-space.ts';
 import { MountPoints } from './mount-points.ts';
 import { DatasetNames } from './names.ts';
 import { Pool, type Destruction, type NewProperties } from './pool.ts';
 import { preparePool } from './prepare-pool.ts';
 import { encodeRecord, RECORD_PROPERTY, recordLength, viewProperty } from './record.ts';
 import { scanPool } from './scan-pool.ts';
+import { LayerVerifier } from './verify-layer.ts';
 import { isErrno, zfsError } from './zfs-error.ts';
+import { ZfsSnapshots } from './zfs-snapshots.ts';
+import { ZfsTransfer } from './zfs-transfer.ts';
 
 export interface ZfsStoreOptions {
   /** Such as `rpool/layerfs`: of LayerFS alone. */
@@ -29,6 +45,9 @@ export interface ZfsStoreOptions {
 export class ZfsStore implements Store {
   readonly kind = 'zfs';
   readonly location: string;
+  readonly snapshots: FileSystemSnapshots;
+  readonly transfer: ZfsTransfer;
+  readonly #verifier: LayerVerifier;
   readonly #names: DatasetNames;
   readonly #pool: Pool;
   readonly #mountPoints: MountPoints;
@@ -45,6 +64,10 @@ export class ZfsStore implements Store {
     this.#worker = worker;
     this.#pool = new Pool(dataset, worker);
     this.#mountPoints = new MountPoints(root, worker);
+    const [names, pool] = [this.#names, this.#pool];
+    this.snapshots = new ZfsSnapshots({ names, pool, sync: ({ id }) => this.#syncIfMounted(id) });
+    this.transfer = new ZfsTransfer(names, pool);
+    this.#verifier = new LayerVerifier(names, pool);
   }
 
   static async open(options: ZfsStoreOptions): Promise<ZfsStore> {
@@ -87,8 +110,7 @@ export class ZfsStore implements Store {
 
   async commit(layer: Layer): Promise<void> {
     const { id } = layer;
-    // A snapshot does not see what only a mapped page holds yet.
-    if (await this.#mountPoints.isMounted(id)) await this.#ask('sync', this.#mountPoints.path(id));
+    await this.#syncIfMounted(id);
     const snapshot = this.#names.snapshot(id);
     const record = encodeRecord(RECORD_PROPERTY, layer);
     try {
@@ -99,6 +121,11 @@ export class ZfsStore implements Store {
     }
     // Nobody waits for it; and whoever has it mounted still, keeps it.
     void this.#mountPoints.release(id).catch(() => undefined);
+  }
+
+  /** A snapshot does not see what only a mapped page holds yet. */
+  async #syncIfMounted(id: string): Promise<void> {
+    if (await this.#mountPoints.isMounted(id)) await this.#ask('sync', this.#mountPoints.path(id));
   }
 
   async #hasRecord(snapshot: string, record: ReadonlyMap<string, string>): Promise<boolean> {
@@ -205,10 +232,35 @@ export class ZfsStore implements Store {
     await Promise.all(ids.map((id) => this.#mountPoints.release(id).catch(() => undefined)));
     const failed = await this.#pool.destroy(targets);
     for (const id of ids) this.#fileCounts.delete(id);
-    return ids.flatMap((id) => {
-      const errno = failed.get(this.#names.dataset(id));
+    return ids.flatMap((id, index) => {
+      const errno = failed.get(targets[index]?.dataset ?? '');
       return errno === undefined ? [] : [{ id, reason: reasonOf(errno) }];
     });
+  }
+
+  place({ id, kind, parent }: Layer): string {
+    return kind === 'view' ? this.#names.origin(parent) : this.#names.dataset(id);
+  }
+
+  space(layers: readonly Layer[]): Promise<ReadonlyMap<string, Space>> {
+    return layerSpace(this.#names, this.#pool, layers);
+  }
+
+  totalSpace(): Promise<TotalSpace> {
+    return totalSpace(this.#names, this.#pool);
+  }
+
+  inspect(layers: readonly Layer[]): Promise<Inspection> {
+    const [names, pool, mountPoints] = [this.#names, this.#pool, this.#mountPoints];
+    return inspectPool({ names, pool, mountPoints, inUse: this.#verifier.inUse }, layers);
+  }
+
+  verify(layer: Layer, work: Work): Promise<void> {
+    return this.#verifier.verify(layer, work);
+  }
+
+  flatten(layer: Layer, _ancestors: readonly Layer[], target: Layer, work: Work): Promise<void> {
+    return this.transfer.flatten(layer, target, work);
   }
 
   async #ask(verb: string, ...args: readonly string[]): Promise<string> {
