@@ -19,7 +19,7 @@ async function serve(settings: Settings): Promise<void> {
   process.on('unhandledRejection', (error) => {
     logger.error({ err: error }, 'a failure was not handled: a bug in the snapshotter');
   });
-  const daemon = await Daemon.start({ settings, worker: workerProgram(), logger });
+  const daemon = await Daemon.start({ settings, worker: workerProgram(), version: LXCRI_VERSION, logger });
   let stopping: Promise<void> | undefined;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {

@@ -3,10 +3,13 @@ import type { Server } from 'node:net';
 import path from 'node:path';
 import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { SnapshotsDefinition } from '../../proto/gen/containerd/services/snapshots/v1/snapshots.ts';
+import { LayerFsDefinition } from '../../proto/gen/proxmox/lxcri/layerfs/v1/layerfs.ts';
 import { serviceDefinition } from '../../common/grpc-definition.ts';
 import type { Logger } from '../../common/logger.ts';
 import { LayerFs } from '../layerfs/layerfs.ts';
 import { implementation } from '../service/grpc-handlers.ts';
+import { layerFsHandlers } from '../service/layerfs/layerfs-service.ts';
+import type { Origin } from '../service/layerfs/show-handlers.ts';
 import { snapshotsHandlers } from '../service/snapshots-service.ts';
 import { OverlayStore } from '../stores/overlay/overlay-store.ts';
 import type { Store } from '../stores/store.ts';
@@ -26,6 +29,7 @@ export interface DaemonOptions {
   readonly settings: Settings;
   /** The program layerfs-worker. */
   readonly worker: string;
+  readonly version: string;
   readonly logger: Logger;
 }
 
@@ -44,7 +48,7 @@ export class Daemon {
   }
 
   /** Connections that systemd's socket took meanwhile wait in its backlog. @throws StatusError */
-  static async start({ settings, worker: program, logger }: DaemonOptions): Promise<Daemon> {
+  static async start({ settings, worker: program, version, logger }: DaemonOptions): Promise<Daemon> {
     const { root, socket, defaultSize } = settings;
     await mkdir(root, { recursive: true, mode: 0o700 });
     const worker = new Worker({ program, lock: path.join(root, 'lock'), logger });
@@ -54,7 +58,7 @@ export class Daemon {
     const store = await openStore(choice, root, worker, logger);
     await rememberStore(root, choice);
     const layerFs = await LayerFs.open(store, { logger, defaultMaxBytes: defaultSize });
-    const grpc = createGrpcServer(layerFs, logger);
+    const grpc = createGrpcServer(layerFs, { version, why: choice.why }, logger);
     const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
     const listener = await listen(socket, (connection) => {
       injector.injectConnection(connection);
@@ -87,12 +91,14 @@ async function openStore({ kind, dataset }: Choice, root: string, worker: Worker
   return OverlayStore.open({ root, worker, logger });
 }
 
-function createGrpcServer(layerFs: LayerFs, logger: Logger): GrpcServer {
+function createGrpcServer(layerFs: LayerFs, origin: Origin, logger: Logger): GrpcServer {
   const server = new GrpcServer({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
   });
   const snapshots = snapshotsHandlers(layerFs);
   server.addService(serviceDefinition(SnapshotsDefinition), implementation(SnapshotsDefinition, snapshots, logger));
+  const verbs = layerFsHandlers(layerFs, origin);
+  server.addService(serviceDefinition(LayerFsDefinition), implementation(LayerFsDefinition, verbs, logger));
   return server;
 }

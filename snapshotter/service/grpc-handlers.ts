@@ -35,7 +35,7 @@ export function implementation<D extends GenericDefinition>(
     if (requestStream) return [key, streamingBothWays(handler, fail)] as const;
     return [key, responseStream ? streaming(handler, fail) : unary(handler, fail)] as const;
   });
-  return Object.fromEntries(entries);
+  return Object.fromEntries(entries) as UntypedServiceImplementation;
 }
 
 /** grpc-js reads the status off an error. */

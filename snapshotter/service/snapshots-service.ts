@@ -87,7 +87,7 @@ const NANOSECONDS = 1_000_000_000n;
 const toTimestamp = (time: bigint) => ({ seconds: time / NANOSECONDS, nanos: Number(time % NANOSECONDS) });
 
 /** The fields that a filter can name: containerd, core/snapshots/storage/bolt.go. */
-const fieldsOf =
+export const fieldsOf =
   (layer: LayerInfo): Fields =>
   ([first, ...rest]) => {
     if (first === 'labels')

@@ -85,7 +85,7 @@ function missing({ graph, store }: LayerFs, { inspection, settled }: View): Prob
         ? 'remove the images and containers that stand on it, and check again'
         : {
             does: 'forget it; containerd then unpacks its image again',
-            apply: () => Promise.resolve(void graph.remove(layer.name)),
+            apply: () => Promise.resolve(graph.remove(layer.name)).then(() => undefined),
           },
   }));
 }
@@ -153,7 +153,13 @@ function unknown(layerFs: LayerFs, { inspection, unsettled }: View, waiting: Rea
     }
     const parentIsThere = layer.parent === undefined || graph.getById(layer.parent)?.kind === 'committed';
     const repair = parentIsThere
-      ? { does: 'take it in', apply: () => Promise.resolve(void graph.add(layer)) }
+      ? {
+          does: 'take it in',
+          apply: () =>
+            Promise.resolve(layer).then((each) => {
+              graph.add(each);
+            }),
+        }
       : destroyLayer(layerFs, layer);
     return { kind: 'unknown', id, place, reason, repair };
   });

@@ -85,7 +85,9 @@ function leftover({ pool, inUse }: InspectOptions, { name }: Dataset, datasets: 
   if (datasets.some(({ origin }) => origin === name)) return [];
   // The clone's id, if it was made for one, which may be under way.
   const id = /@layerfs-clone-(\d+)$/.exec(name)?.[1] ?? name;
-  const apply = async () => void (await zfsCommand(['destroy', name], pool.name));
+  const apply = async () => {
+    await zfsCommand(['destroy', name], pool.name);
+  };
   const reason = 'is a temporary snapshot, which an interrupted verify or clone left';
   return [{ kind: 'leftover', id, place: name, reason, repair: { does: 'destroy it', apply } }];
 }
