@@ -16,24 +16,42 @@ const ROOT_PROPERTIES = {
 
 const zfs = (...args: readonly string[]) => exec('zfs', args, { timeoutMs: TIMEOUT_MS });
 
+/** On the store's dataset: the directory of the daemon that it belongs to. Two daemons would destroy each other's layers. */
+const OWNER_PROPERTY = 'layerfs:root';
+
 /** Makes the store's dataset and the empty layer in it, where they are not there yet. @throws StatusError */
-export async function preparePool(names: DatasetNames): Promise<void> {
-  const mountpoint = await readMountpoint(names.root);
-  if (mountpoint === undefined) await createRoot(names.root);
+export async function preparePool(names: DatasetNames, root: string): Promise<void> {
+  const mountpoint = await readProperty(names.root, 'mountpoint');
+  if (mountpoint === undefined) await createRoot(names.root, root);
   else if (mountpoint !== 'legacy') {
     throw failedPrecondition(
       `dataset ${names.root} has mountpoint=${mountpoint}: LayerFS needs one of its own. Name another with --dataset, ` +
         `or, if nothing else is in it, run \`zfs set mountpoint=legacy ${names.root}\``,
     );
   }
+  await checkOwner(names.root, root);
   if (!(await exists(`${names.empty}@layer`))) {
     if (!(await exists(names.empty))) await zfs('create', names.empty);
     await zfs('snapshot', `${names.empty}@layer`);
   }
 }
 
-async function readMountpoint(dataset: string): Promise<string | undefined> {
-  return (await exists(dataset)) ? zfs('get', '-Hp', '-o', 'value', 'mountpoint', dataset) : undefined;
+async function checkOwner(dataset: string, root: string): Promise<void> {
+  const owner = await readProperty(dataset, OWNER_PROPERTY);
+  if (owner === root) return;
+  if (owner === undefined || owner === '-') {
+    await zfs('set', `${OWNER_PROPERTY}=${root}`, dataset);
+    return;
+  }
+  throw failedPrecondition(
+    `dataset ${dataset} belongs to the layerfs-snapshotter with --root ${owner}: use that, or another --dataset. To move ` +
+      `it to ${root}, stop that daemon and run \`zfs set ${OWNER_PROPERTY}=${root} ${dataset}\``,
+  );
+}
+
+/** @returns undefined if there is no such dataset. */
+async function readProperty(dataset: string, property: string): Promise<string | undefined> {
+  return (await exists(dataset)) ? zfs('get', '-Hp', '-o', 'value', property, dataset) : undefined;
 }
 
 async function exists(dataset: string): Promise<boolean> {
@@ -46,8 +64,9 @@ async function exists(dataset: string): Promise<boolean> {
   }
 }
 
-async function createRoot(dataset: string): Promise<void> {
-  const options = Object.entries(ROOT_PROPERTIES).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+async function createRoot(dataset: string, root: string): Promise<void> {
+  const properties = { ...ROOT_PROPERTIES, [OWNER_PROPERTY]: root };
+  const options = Object.entries(properties).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
   try {
     await zfs('create', ...options, dataset);
   } catch (cause) {

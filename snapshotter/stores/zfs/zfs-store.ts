@@ -72,7 +72,7 @@ export class ZfsStore implements Store {
 
   static async open(options: ZfsStoreOptions): Promise<ZfsStore> {
     const store = new ZfsStore(options, await idMapRefusal());
-    await preparePool(store.#names);
+    await preparePool(store.#names, options.root);
     return store;
   }
 
