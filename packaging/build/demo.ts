@@ -26,18 +26,28 @@ async function show(containerd: Containerd, args: readonly string[]): Promise<vo
 }
 
 async function introduce(containerd: Containerd): Promise<void> {
-  headline('A containerd of its own, with an image made of busybox');
+  headline('A containerd of its own, with an image made of busybox, in LayerFS');
   const { size } = await stat(path.join(containerd.dir, 'images.tar'));
   remark(
     `an OCI image archive of ${(size / 1e6).toFixed(1)} MB, imported by ctr; containerd looks for shims in dist/bin`,
   );
   command(['export', `CONTAINERD_ADDRESS=${containerd.address}`, `CONTAINERD_NAMESPACE=${containerd.namespace}`]);
   await show(containerd, ['images', 'ls']);
+  remark(await describeStore(containerd));
+  await show(containerd, ['snapshots', ...containerd.snapshotterFlags, 'ls']);
+}
+
+/** The daemon's own words on where it keeps layers. */
+async function describeStore({ snapshotter }: Containerd): Promise<string> {
+  const log = await readFile(snapshotter.logFile, 'utf8');
+  const line = log.split('\n').find((text) => text.includes('the snapshotter serves')) ?? '{}';
+  const { store, location, why } = JSON.parse(line) as Record<string, string | undefined>;
+  return `layerfs-snapshotter keeps layers in its ${store} store at ${location}, since ${why}`;
 }
 
 async function runToTheEnd(containerd: Containerd): Promise<void> {
   headline('Run it as an LXC container');
-  const run = ['run', '--rm', '--runtime', RUNTIME, IMAGE];
+  const run = ['run', '--rm', ...containerd.snapshotterFlags, '--runtime', RUNTIME, IMAGE];
   await show(containerd, [...run, 'hello', 'echo', 'hello']);
   await show(containerd, [...run, 'status', 'sh', '-c', 'echo "I am PID $$ of $(hostname)"; exit 42']);
   await show(containerd, [...run, 'typo', 'ehco', 'hello']);
@@ -45,7 +55,19 @@ async function runToTheEnd(containerd: Containerd): Promise<void> {
 
 async function runInBackground(containerd: Containerd): Promise<void> {
   headline('Let one run in the background, and look at it from outside');
-  await show(containerd, ['run', '--detach', '--runtime', RUNTIME, IMAGE, 'web', 'httpd', '-f', '-p', '8080']);
+  await show(containerd, [
+    'run',
+    '--detach',
+    ...containerd.snapshotterFlags,
+    '--runtime',
+    RUNTIME,
+    IMAGE,
+    'web',
+    'httpd',
+    '-f',
+    '-p',
+    '8080',
+  ]);
   await show(containerd, ['tasks', 'ls']);
   await showProcesses(containerd, 'web');
   await show(containerd, ['tasks', 'kill', '--signal', 'SIGKILL', 'web']);
@@ -86,14 +108,18 @@ async function cleanUp(containerd: Containerd, before: ReadonlySet<string>): Pro
 
 /** The last words of containerd and of the shim, for whoever has to find out what went wrong. */
 async function showLogs(containerd: Containerd): Promise<void> {
-  for (const file of [containerd.logFile, path.join(containerd.runDir, 'daemon/shim.log')]) {
+  for (const file of [
+    containerd.logFile,
+    containerd.snapshotter.logFile,
+    path.join(containerd.runDir, 'daemon/shim.log'),
+  ]) {
     const log = await readFile(file, 'utf8').catch(() => '');
     if (log !== '') remark(`${file}:\n${log.split('\n').slice(-15).join('\n')}`);
   }
 }
 
 async function main(): Promise<number> {
-  const containerd = await Containerd.start();
+  const containerd = await Containerd.start({ layerFs: true });
   const before = leftoverBaseline(await traces(containerd.scope), containerd);
   let failed = false;
   const interrupt = () => void containerd.stop().then(() => process.exit(130));

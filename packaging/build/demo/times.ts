@@ -10,7 +10,8 @@ export async function compareTimes(containerd: Containerd, runtime: string, imag
   for (let pair = 0; pair < PAIRS; pair++) {
     for (const [name, taken] of Object.entries(times)) {
       const start = performance.now();
-      await containerd.ctr(['run', '--rm', '--runtime', name, image, `time-${pair}-${taken.length}`, 'true']);
+      const flags = ['--rm', ...containerd.snapshotterFlags, '--runtime', name];
+      await containerd.ctr(['run', ...flags, image, `time-${pair}-${taken.length}`, 'true']);
       taken.push(performance.now() - start);
     }
   }

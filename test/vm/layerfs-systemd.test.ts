@@ -1,0 +1,76 @@
+import path from 'node:path';
+import test from 'ava';
+import { useVm } from './with-vm.ts';
+
+const UNITS = path.resolve(import.meta.dirname, '../../packaging/systemd');
+const SOCKET = '/run/layerfs/layerfs.sock';
+
+const fixture = useVm(test);
+
+const sh = (script: string, timeoutMs = 60_000) => fixture.vm.succeed(['sh', '-c', script], { timeoutMs });
+
+/** Through containerd, as users come: it asks the snapshotter for all that it has. */
+const list = () => sh('ctr --address /tmp/c.sock snapshots --snapshotter layerfs ls | wc -l', 120_000);
+
+test.serial.before('install the units, and a containerd', async (t) => {
+  t.timeout(300_000);
+  const { vm } = fixture;
+  await vm.succeed(['zpool', 'create', '-O', 'mountpoint=none', 'tank', '/dev/disk/by-id/virtio-scratch']);
+  await vm.copyIn(UNITS, '/tmp/units');
+  await sh('sed -i s,/usr/bin/,/work/dist/bin/, /tmp/units/*.service && cp /tmp/units/* /etc/systemd/system/');
+  const config = `version = 2
+root = "/tmp/containerd"
+state = "/run/test-containerd"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+  address = "/tmp/c.sock"
+[proxy_plugins.layerfs]
+  type = "snapshot"
+  address = "${SOCKET}"
+`;
+  await vm.succeed(['tee', '/tmp/containerd.toml'], { input: config });
+  await sh('systemctl daemon-reload && systemctl start layerfs-snapshotter.socket');
+  await sh('systemd-run --unit test-containerd containerd --config /tmp/containerd.toml');
+  await sh('until ctr --address /tmp/c.sock version >/dev/null 2>&1; do sleep 0.2; done');
+});
+
+test.serial('the units are sound', async (t) => {
+  const { exitCode, stdout, stderr } = await fixture.vm.run([
+    'systemd-analyze',
+    'verify',
+    '--man=no',
+    'layerfs-snapshotter.service',
+    'layerfs-snapshotter.socket',
+  ]);
+  t.is(exitCode, 0, stdout + stderr);
+});
+
+test.serial('the first call starts the daemon; its socket is for root alone', async (t) => {
+  t.is(await sh('systemctl is-active layerfs-snapshotter.service || true'), 'inactive');
+  t.is(await list(), '1');
+  t.is(await sh('systemctl is-active layerfs-snapshotter.service'), 'active');
+  t.is(await sh(`stat -c '%a %U' ${SOCKET} && stat -c %a $(dirname ${SOCKET})`), '600 root\n700');
+});
+
+test.serial('a killed daemon is started again, and no call fails', async (t) => {
+  await sh('systemctl kill --signal SIGKILL --kill-whom main layerfs-snapshotter.service');
+  t.is(
+    await sh(
+      'for i in 1 2 3 4 5; do ctr --address /tmp/c.sock snapshots --snapshotter layerfs ls || exit; done | wc -l',
+      120_000,
+    ),
+    '5',
+  );
+});
+
+test.serial('it stops when asked to, without a failure, and comes back with the next call', async (t) => {
+  await sh('systemctl stop layerfs-snapshotter.service 2>/dev/null');
+  t.is(await sh('systemctl show -P Result layerfs-snapshotter.service'), 'success');
+  t.is(await list(), '1');
+  t.is(await sh('pgrep -c layerfs-worker'), '1');
+});
+
+test.serial('it has the mount namespace of the host', async (t) => {
+  const pid = await sh('systemctl show -P MainPID layerfs-snapshotter.service');
+  t.is(await sh(`readlink /proc/${pid}/ns/mnt`), await sh('readlink /proc/1/ns/mnt'));
+});
