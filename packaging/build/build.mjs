@@ -119,6 +119,7 @@ if ((await readFile(stamp, 'utf8').catch(() => '')) === id) {
   await Promise.all([
     bundle('shim/main.ts', 'shim.cjs', { define: { ...defineVersion, LXCRI_BUILD: JSON.stringify(shimId) } }),
     program('snapshotter/main.ts', 'layerfs-snapshotter', defineVersion),
+    program('shim/cli/main.ts', 'proxmox-lxcri', defineVersion),
     native(version, shimId, await gitRevision()),
   ]);
   await link('containerd-shim-lxcri-lxc-v1', 'containerd-shim-lxcri-v1');

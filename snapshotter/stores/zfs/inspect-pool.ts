@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { readLines } from '../../../common/lines.ts';
 import type { Layer } from '../../layerfs/layer.ts';
 import type { Inspection, Problem } from '../store.ts';
@@ -28,7 +29,7 @@ export async function inspectPool(options: InspectOptions, layers: readonly Laye
   const scan = scanDatasets(names, datasets);
   const records = new Map(scan.layers.map((layer) => [layer.id, layer]));
   const problems = [
-    ...emptyLayer(names, all),
+    ...emptyLayer(options, all),
     ...layers.flatMap((layer) => lostSnapshot(options, layer, all)),
     ...scan.layers.flatMap((layer) => wrongOrigin(names, layer, all, records)),
     ...datasets.flatMap((dataset) => leftover(options, dataset, datasets)),
@@ -39,13 +40,12 @@ export async function inspectPool(options: InspectOptions, layers: readonly Laye
 
 type Datasets = ReadonlyMap<string, Dataset>;
 
-function emptyLayer(names: DatasetNames, all: Datasets): Problem[] {
+function emptyLayer({ names, mountPoints }: InspectOptions, all: Datasets): Problem[] {
   const place = `${names.empty}@layer`;
   if (all.has(place)) return [];
   const reason = 'is gone: layers without a parent cannot be made';
-  return [
-    { kind: 'empty', id: 'empty', place, reason, repair: { does: 'make it again', apply: () => preparePool(names) } },
-  ];
+  const apply = () => preparePool(names, path.dirname(mountPoints.directory));
+  return [{ kind: 'empty', id: 'empty', place, reason, repair: { does: 'make it again', apply } }];
 }
 
 /** What it holds is still there: a new snapshot has it. */
