@@ -1,29 +1,14 @@
 import { mkdir } from 'node:fs/promises';
-import type { Server } from 'node:net';
 import path from 'node:path';
-import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
-import { SnapshotsDefinition } from '../../proto/gen/containerd/services/snapshots/v1/snapshots.ts';
-import { LayerFsDefinition } from '../../proto/gen/proxmox/lxcri/layerfs/v1/layerfs.ts';
-import { serviceDefinition } from '../../common/grpc-definition.ts';
 import type { Logger } from '../../common/logger.ts';
 import { LayerFs } from '../layerfs/layerfs.ts';
-import { implementation } from '../service/grpc-handlers.ts';
-import { layerFsHandlers } from '../service/layerfs/layerfs-service.ts';
-import type { Origin } from '../service/layerfs/show-handlers.ts';
-import { snapshotsHandlers } from '../service/snapshots-service.ts';
 import { OverlayStore } from '../stores/overlay/overlay-store.ts';
 import type { Store } from '../stores/store.ts';
 import { Worker } from '../stores/worker.ts';
 import { ZfsStore } from '../stores/zfs/zfs-store.ts';
 import { chooseStore, rememberStore, type Choice } from './choose-store.ts';
 import type { Settings } from './command-line.ts';
-import { listen } from './listening-socket.ts';
-
-/** How long calls under way may keep an ending daemon. */
-const CLOSE_TIMEOUT_MS = 5000;
-
-/** As much as containerd sends and takes: defaults.DefaultMaxRecvMsgSize. */
-const MAX_MESSAGE_BYTES = 16 << 20;
+import { Front, type Opened } from './front.ts';
 
 export interface DaemonOptions {
   readonly settings: Settings;
@@ -36,51 +21,51 @@ export interface DaemonOptions {
 /** The snapshotter: one for each root directory. */
 export class Daemon {
   readonly #layerFs: LayerFs;
-  readonly #grpc: GrpcServer;
-  readonly #listener: Server;
+  readonly #front: Front;
   readonly #logger: Logger;
 
-  private constructor(layerFs: LayerFs, grpc: GrpcServer, listener: Server, logger: Logger) {
+  private constructor(layerFs: LayerFs, front: Front, logger: Logger) {
     this.#layerFs = layerFs;
-    this.#grpc = grpc;
-    this.#listener = listener;
+    this.#front = front;
     this.#logger = logger;
   }
 
-  /** Connections that systemd's socket took meanwhile wait in its backlog. @throws StatusError */
+  /**
+   * Listens first: containerd gives a connection up that is not answered within a second, and to read a large pool takes
+   * longer. Calls wait until that is done; if it fails, they are told why.
+   * @throws StatusError
+   */
   static async start({ settings, worker: program, version, logger }: DaemonOptions): Promise<Daemon> {
     const { root, socket, defaultSize } = settings;
     await mkdir(root, { recursive: true, mode: 0o700 });
     const worker = new Worker({ program, lock: path.join(root, 'lock'), logger });
     // Its first answer means that no other daemon, nor what is left of one, changes anything here.
     await worker.request('sync', root);
-    const choice = await chooseStore(settings);
-    const store = await openStore(choice, root, worker, logger);
-    await rememberStore(root, choice);
-    const layerFs = await LayerFs.open(store, { logger, defaultMaxBytes: defaultSize });
-    const grpc = createGrpcServer(layerFs, { version, why: choice.why }, logger);
-    const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
-    const listener = await listen(socket, (connection) => {
-      injector.injectConnection(connection);
-    });
-    const { kind, location } = store;
-    logger.info({ store: kind, location, why: choice.why, layers: layerFs.graph.size }, 'the snapshotter serves');
-    return new Daemon(layerFs, grpc, listener, logger);
+    const opening = open();
+    const front = await Front.listen(socket, opening, logger);
+    try {
+      const { layerFs, origin } = await opening;
+      const { kind, location } = layerFs.store;
+      logger.info({ store: kind, location, why: origin.why, layers: layerFs.graph.size }, 'the snapshotter serves');
+      return new Daemon(layerFs, front, logger);
+    } catch (error) {
+      await front.close();
+      await worker.close();
+      throw error;
+    }
+
+    async function open(): Promise<Opened> {
+      const choice = await chooseStore(settings);
+      const store = await openStore(choice, root, worker, logger);
+      await rememberStore(root, choice);
+      const layerFs = await LayerFs.open(store, { logger, defaultMaxBytes: defaultSize });
+      return { layerFs, origin: { version, why: choice.why } };
+    }
   }
 
   /** Ends once the calls under way have their answers. Layers stay mounted. */
   async stop(why: string): Promise<void> {
-    this.#listener.close();
-    await new Promise<void>((resolve) => {
-      const force = setTimeout(() => {
-        this.#grpc.forceShutdown();
-        resolve();
-      }, CLOSE_TIMEOUT_MS);
-      this.#grpc.tryShutdown(() => {
-        clearTimeout(force);
-        resolve();
-      });
-    });
+    await this.#front.close();
     await this.#layerFs.close();
     this.#logger.info({ why }, 'the snapshotter ends');
   }
@@ -89,16 +74,4 @@ export class Daemon {
 async function openStore({ kind, dataset }: Choice, root: string, worker: Worker, logger: Logger): Promise<Store> {
   if (kind === 'zfs' && dataset !== undefined) return ZfsStore.open({ dataset, root, worker });
   return OverlayStore.open({ root, worker, logger });
-}
-
-function createGrpcServer(layerFs: LayerFs, origin: Origin, logger: Logger): GrpcServer {
-  const server = new GrpcServer({
-    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
-    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-  });
-  const snapshots = snapshotsHandlers(layerFs);
-  server.addService(serviceDefinition(SnapshotsDefinition), implementation(SnapshotsDefinition, snapshots, logger));
-  const verbs = layerFsHandlers(layerFs, origin);
-  server.addService(serviceDefinition(LayerFsDefinition), implementation(LayerFsDefinition, verbs, logger));
-  return server;
 }

@@ -21,21 +21,36 @@ export type Handlers<D extends GenericDefinition> = {
 
 type UntypedHandler = (request: unknown, signal: AbortSignal) => Promise<unknown> | AsyncIterable<unknown>;
 
-/** Makes plain functions what grpc-js calls: failures get their code, and those that nobody expected a line in the log. */
+type UntypedHandlers = Readonly<Record<string, UntypedHandler>>;
+
+/**
+ * Makes plain functions what grpc-js calls: failures get their code, and those that nobody expected a line in the log.
+ * Calls that come before the functions are there wait for them.
+ */
 export function implementation<D extends GenericDefinition>(
   definition: D,
-  handlers: Handlers<D>,
+  handlers: Promise<Handlers<D>>,
   logger: Logger,
 ): UntypedServiceImplementation {
-  const untyped = handlers as Readonly<Record<string, UntypedHandler>>;
   const entries = Object.entries(definition.methods).map(([key, { name, requestStream, responseStream }]) => {
-    const handler = untyped[key];
-    if (handler === undefined) throw new Error(`method ${name} has no handler`);
+    const handler = awaiting(handlers as Promise<UntypedHandlers>, key, responseStream);
     const fail = (error: unknown) => toStatus(error, name, logger);
     if (requestStream) return [key, streamingBothWays(handler, fail)] as const;
     return [key, responseStream ? streaming(handler, fail) : unary(handler, fail)] as const;
   });
   return Object.fromEntries(entries) as UntypedServiceImplementation;
+}
+
+function awaiting(handlers: Promise<UntypedHandlers>, key: string, responseStream: boolean): UntypedHandler {
+  const find = async () => {
+    const handler = (await handlers)[key];
+    if (handler === undefined) throw new Error(`method ${key} has no handler`);
+    return handler;
+  };
+  if (!responseStream) return async (request, signal) => (await find())(request, signal);
+  return async function* (request, signal) {
+    yield* (await find())(request, signal) as AsyncIterable<unknown>;
+  };
 }
 
 /** grpc-js reads the status off an error. */

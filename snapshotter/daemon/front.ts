@@ -1,0 +1,68 @@
+import type { Server as Listener } from 'node:net';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { SnapshotsDefinition } from '../../proto/gen/containerd/services/snapshots/v1/snapshots.ts';
+import { LayerFsDefinition } from '../../proto/gen/proxmox/lxcri/layerfs/v1/layerfs.ts';
+import { serviceDefinition } from '../../common/grpc-definition.ts';
+import type { Logger } from '../../common/logger.ts';
+import type { LayerFs } from '../layerfs/layerfs.ts';
+import { implementation } from '../service/grpc-handlers.ts';
+import { layerFsHandlers } from '../service/layerfs/layerfs-service.ts';
+import type { Origin } from '../service/layerfs/show-handlers.ts';
+import { snapshotsHandlers } from '../service/snapshots-service.ts';
+import { listen } from './listening-socket.ts';
+
+/** How long calls under way may keep an ending daemon. */
+const CLOSE_TIMEOUT_MS = 5000;
+
+/** As much as containerd sends and takes: defaults.DefaultMaxRecvMsgSize. */
+const MAX_MESSAGE_BYTES = 16 << 20;
+
+export interface Opened {
+  readonly layerFs: LayerFs;
+  readonly origin: Origin;
+}
+
+/** The daemon's socket with its services. */
+export class Front {
+  readonly #server: Server;
+  readonly #listener: Listener;
+
+  private constructor(server: Server, listener: Listener) {
+    this.#server = server;
+    this.#listener = listener;
+  }
+
+  /** Takes calls at once; they are answered once `opening` is through, with its error if it fails. */
+  static async listen(socket: string, opening: Promise<Opened>, logger: Logger): Promise<Front> {
+    const server = new Server({
+      'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+      'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    });
+    const snapshots = opening.then(({ layerFs }) => snapshotsHandlers(layerFs));
+    const verbs = opening.then(({ layerFs, origin }) => layerFsHandlers(layerFs, origin));
+    // Whoever opens is told of a failure, too.
+    for (const handlers of [snapshots, verbs]) handlers.catch(() => undefined);
+    server.addService(serviceDefinition(SnapshotsDefinition), implementation(SnapshotsDefinition, snapshots, logger));
+    server.addService(serviceDefinition(LayerFsDefinition), implementation(LayerFsDefinition, verbs, logger));
+    const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+    const listener = await listen(socket, (connection) => {
+      injector.injectConnection(connection);
+    });
+    return new Front(server, listener);
+  }
+
+  /** Ends once the calls under way have their answers. */
+  async close(): Promise<void> {
+    this.#listener.close();
+    await new Promise<void>((resolve) => {
+      const force = setTimeout(() => {
+        this.#server.forceShutdown();
+        resolve();
+      }, CLOSE_TIMEOUT_MS);
+      this.#server.tryShutdown(() => {
+        clearTimeout(force);
+        resolve();
+      });
+    });
+  }
+}
