@@ -1,6 +1,6 @@
 import { mkdir, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { hasErrorCode } from '../../../common/files.ts';
+import { hasErrorCode, listIfExists } from '../../../common/files.ts';
 import type { Worker } from '../worker.ts';
 
 /**
@@ -49,6 +49,14 @@ export class MountPoints {
       await rmdir(target);
     } catch (error) {
       if (!hasErrorCode(error, 'ENOENT')) throw error;
+    }
+  }
+
+  /** Takes away all but those of these layers: what a fall left, which nobody else would find again. */
+  async clear(keep: ReadonlySet<string>): Promise<void> {
+    for (const name of await listIfExists(this.directory)) {
+      // What cannot go is in nobody's way until somebody needs the place, and then says so.
+      if (!keep.has(name)) await this.release(name).catch(() => undefined);
     }
   }
 

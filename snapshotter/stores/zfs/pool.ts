@@ -1,14 +1,17 @@
 import { internal, invalidArgument, StatusError } from '../../../common/errors.ts';
 import { WorkerError, type Worker } from '../worker.ts';
-import { DESTROY, READ_PROPERTIES, SET_PROPERTIES } from './programs.ts';
+import { DESTROY, DESTROY_SNAPSHOT, READ_PROPERTIES, SET_PROPERTIES } from './programs.ts';
 import { REMOVED_PROPERTY, type Properties } from './record.ts';
 import { zfsError } from './zfs-error.ts';
 
 /** Set with a new dataset; a number is a native property's. */
 export type NewProperties = ReadonlyMap<string, string | bigint>;
 
-export type Destruction =
-  { readonly dataset: string } | { readonly dataset: string; readonly properties: readonly string[] };
+/** A dataset, or of a snapshot one record: that property and those that its end is in. */
+export interface Destruction {
+  readonly dataset: string;
+  readonly record?: string;
+}
 
 /** More would take a channel program beyond its limits of memory and instructions. */
 const MAX_PER_PROGRAM = 100;
@@ -39,7 +42,7 @@ export class Pool {
     if (errno !== 0) throw zfsError(new WorkerError(Number(errno), `setting properties of ${dataset}`), this.name);
   }
 
-  /** @returns the errno of each dataset that could not be destroyed; what is not there is no error. */
+  /** @returns the errno of each dataset, or record, that could not be destroyed; what is not there is no error. */
   async destroy(targets: readonly Destruction[]): Promise<Map<string, number>> {
     const failed = new Map<string, number>();
     for (let i = 0; i < targets.length; i += MAX_PER_PROGRAM) {
@@ -48,6 +51,12 @@ export class Pool {
       for (const [dataset, errno] of entriesOf(result)) failed.set(dataset, Number(errno));
     }
     return failed;
+  }
+
+  /** @throws StatusError if a clone stands on it, or somebody has it mounted. */
+  async destroySnapshot(snapshot: string): Promise<void> {
+    const errno = await this.#program('sync', DESTROY_SNAPSHOT, [snapshot]);
+    if (errno !== 0) throw zfsError(new WorkerError(Number(errno), `destroying ${snapshot}`), this.name);
   }
 
   /** Reads properties of many datasets and snapshots; those that do not exist are left out. Numbers are bytes. */
@@ -91,10 +100,8 @@ const triples = (properties: NewProperties) =>
     typeof value === 'bigint' ? ['number', name, value.toString()] : ['string', name, value],
   );
 
-const destructionWords = (target: Destruction) =>
-  'properties' in target
-    ? target.properties.flatMap((property) => ['property', target.dataset, property])
-    : ['dataset', target.dataset];
+const destructionWords = ({ dataset, record }: Destruction) =>
+  record === undefined ? ['dataset', dataset] : ['record', dataset, record];
 
 const entriesOf = (value: unknown): [string, unknown][] =>
   typeof value === 'object' && value !== null ? Object.entries(value) : [];

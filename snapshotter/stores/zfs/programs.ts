@@ -20,8 +20,8 @@ return 0
 `;
 
 /**
- * MARK [dataset DATASET | property DATASET PROPERTY]...: destroys datasets with their snapshots, and user properties. A
- * dataset that cannot go keeps the property MARK. Clones of a container's file system, unlike layers on a layer, take
+ * MARK [dataset DATASET | record SNAPSHOT PROPERTY]...: destroys datasets with their snapshots, and records, which are
+ * PROPERTY, PROPERTY.1 and on. A dataset that cannot go keeps the property MARK. Clones of a container's file system, unlike layers on a layer, take
  * over what they share. Returns what failed: a table from dataset to errno.
  */
 export const DESTROY = `
@@ -62,6 +62,22 @@ function destroy(dataset)
   return zfs.sync.destroy(dataset)
 end
 
+function forget(snapshot, property)
+  if not zfs.exists(snapshot) then
+    return 0
+  end
+  start = property .. "."
+  for _, name in ipairs(collect(zfs.list.user_properties, snapshot)) do
+    if name == property or string.sub(name, 1, string.len(start)) == start then
+      err = zfs.sync.inherit(snapshot, name)
+      if err ~= 0 then
+        return err
+      end
+    end
+  end
+  return 0
+end
+
 i = 2
 while i <= #argv do
   if argv[i] == "dataset" then
@@ -71,13 +87,20 @@ while i <= #argv do
     end
     i = i + 2
   else
-    if zfs.exists(argv[i + 1]) then
-      zfs.sync.inherit(argv[i + 1], argv[i + 2])
+    err = forget(argv[i + 1], argv[i + 2])
+    if err ~= 0 then
+      failed[argv[i + 2]] = err
     end
     i = i + 3
   end
 end
 return failed
+`;
+
+/** SNAPSHOT: destroys it; returns the errno. */
+export const DESTROY_SNAPSHOT = `
+args = ...
+return zfs.sync.destroy(args["argv"][1])
 `;
 
 /** COUNT PROPERTY... DATASET...: reads the properties of each; a table from dataset to a table, of those that exist. */

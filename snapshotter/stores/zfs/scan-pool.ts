@@ -55,7 +55,19 @@ class Collector {
     }
     const found = this.#read(id, place, RECORD_PROPERTY, snapshot?.properties ?? dataset.properties);
     if (found === 'none') this.#withoutRecord(id, dataset, snapshot);
-    else if (found !== 'damaged') this.#layers.push(found);
+    else if (found !== 'damaged') this.#withRecord(found, place, snapshot);
+  }
+
+  /** The dataset of a committed layer has its record too (commit-layer.ts). */
+  #withRecord(layer: Layer, place: string, snapshot: Dataset | undefined): void {
+    const { id, name } = layer;
+    if (layer.kind !== 'committed' || snapshot !== undefined) {
+      this.#layers.push(layer);
+      return;
+    }
+    const reason = `is the committed layer ${name}, whose snapshot @layer somebody destroyed`;
+    const advice = `pull its image again; if nobody needs what is in it, run \`zfs destroy -r ${place}\``;
+    this.#damaged.push({ id, place, reason, advice });
   }
 
   /** A clone gets its record in a second transaction; a snapshot has it from the first, unless it is not ours. */

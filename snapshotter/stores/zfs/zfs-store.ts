@@ -15,15 +15,17 @@ import type {
   Work,
 } from '../store.ts';
 import { WorkerError, WorkerLostError, type Worker } from '../worker.ts';
+import { commitLayer, markCommitted, unmarked } from './commit-layer.ts';
 import { idMapRefusal } from './id-map-support.ts';
 import { inspectPool } from './inspect-pool.ts';
 import { layerSpace, totalSpace } from './layer-space.ts';
+import { listDatasets } from './list-datasets.ts';
 import { MountPoints } from './mount-points.ts';
 import { DatasetNames } from './names.ts';
 import { Pool, type Destruction, type NewProperties } from './pool.ts';
 import { preparePool } from './prepare-pool.ts';
-import { encodeRecord, RECORD_PROPERTY, recordLength, viewProperty } from './record.ts';
-import { scanPool } from './scan-pool.ts';
+import { encodeRecord, RECORD_PROPERTY, viewProperty } from './record.ts';
+import { scanDatasets } from './scan-pool.ts';
 import { LayerVerifier } from './verify-layer.ts';
 import { isErrno, zfsError } from './zfs-error.ts';
 import { ZfsSnapshots } from './zfs-snapshots.ts';
@@ -76,8 +78,30 @@ export class ZfsStore implements Store {
     return store;
   }
 
-  scan(): Promise<Scan> {
-    return scanPool(this.#names);
+  async scan(): Promise<Scan> {
+    const datasets = await listDatasets(this.#names.root);
+    const scan = scanDatasets(this.#names, datasets);
+    const actives = scan.layers.filter(({ kind }) => kind === 'active').map(({ id }) => id);
+    await this.#mountPoints.clear(new Set(actives));
+    void this.#markAll(unmarked(this.#names, scan.layers, datasets));
+    return scan;
+  }
+
+  /** Again if the worker dies of it. What is left undone by then is made up for with the next start. */
+  async #soon(task: () => Promise<void>): Promise<void> {
+    for (let tries = 0; tries < BACKGROUND_TRIES; tries++) {
+      try {
+        await task();
+        return;
+      } catch (error) {
+        if (!(error instanceof WorkerLostError)) return;
+      }
+    }
+  }
+
+  /** One after another: a pool that comes from elsewhere may have thousands. */
+  async #markAll(layers: readonly Layer[]): Promise<void> {
+    for (const layer of layers) await this.#soon(() => markCommitted(this.#names, this.#pool, layer));
   }
 
   async create(layer: Layer, _ancestors: readonly Layer[], { maxBytes }: CreateOptions): Promise<void> {
@@ -111,26 +135,15 @@ export class ZfsStore implements Store {
   async commit(layer: Layer): Promise<void> {
     const { id } = layer;
     await this.#syncIfMounted(id);
-    const snapshot = this.#names.snapshot(id);
-    const record = encodeRecord(RECORD_PROPERTY, layer);
-    try {
-      await this.#pool.snapshot(snapshot, record);
-    } catch (error) {
-      const known = error instanceof WorkerLostError || isErrno(error, 'EEXIST');
-      if (!known || !(await this.#hasRecord(snapshot, record))) throw error;
-    }
+    await commitLayer(this.#names, this.#pool, layer);
     // Nobody waits for it; and whoever has it mounted still, keeps it.
-    void this.#mountPoints.release(id).catch(() => undefined);
+    void this.#soon(() => this.#mountPoints.release(id));
+    void this.#soon(() => markCommitted(this.#names, this.#pool, layer));
   }
 
   /** A snapshot does not see what only a mapped page holds yet. */
   async #syncIfMounted(id: string): Promise<void> {
     if (await this.#mountPoints.isMounted(id)) await this.#ask('sync', this.#mountPoints.path(id));
-  }
-
-  async #hasRecord(snapshot: string, record: ReadonlyMap<string, string>): Promise<boolean> {
-    const found = (await this.#pool.read([RECORD_PROPERTY], [snapshot])).get(snapshot);
-    return found?.get(RECORD_PROPERTY) === record.get(RECORD_PROPERTY);
   }
 
   async update(layer: Layer): Promise<void> {
@@ -213,10 +226,7 @@ export class ZfsStore implements Store {
   #destruction(layer: Layer): Destruction {
     const { id, kind, parent } = layer;
     if (kind !== 'view') return { dataset: this.#names.dataset(id) };
-    const property = viewProperty(id);
-    const count = recordLength(property, encodeRecord(property, layer));
-    const properties = Array.from({ length: count }, (_, i) => (i === 0 ? property : `${property}.${i}`));
-    return { dataset: this.#names.origin(parent), properties };
+    return { dataset: this.#names.origin(parent), record: viewProperty(id) };
   }
 
   async destroyOrphans(orphans: readonly Orphan[]): Promise<Undestroyed[]> {
@@ -233,7 +243,8 @@ export class ZfsStore implements Store {
     const failed = await this.#pool.destroy(targets);
     for (const id of ids) this.#fileCounts.delete(id);
     return ids.flatMap((id, index) => {
-      const errno = failed.get(targets[index]?.dataset ?? '');
+      const { dataset = '', record = dataset } = targets[index] ?? {};
+      const errno = failed.get(record);
       return errno === undefined ? [] : [{ id, reason: reasonOf(errno) }];
     });
   }
@@ -275,6 +286,8 @@ export class ZfsStore implements Store {
     await this.#worker.close();
   }
 }
+
+const BACKGROUND_TRIES = 3;
 
 const EBUSY = 16;
 const EEXIST = 17;
