@@ -53,9 +53,15 @@ process.stdout.on('error', (error) => {
   process.exit(fail(error));
 });
 process.stderr.on('error', () => undefined);
+// Until it is known better: a process that ends for want of anything to wait for has not done what it was asked.
+process.exitCode = Exit.failed;
+const alive = setInterval(() => undefined, 60_000);
 main(process.argv.slice(2))
   .catch(fail)
   .then((code) => {
     process.exitCode = code;
   })
-  .catch(fail);
+  .catch(fail)
+  .finally(() => {
+    clearInterval(alive);
+  });

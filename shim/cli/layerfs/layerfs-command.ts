@@ -24,7 +24,7 @@ const HELP = `proxmox-lxcri layerfs - looks at image layers and containers' file
 Usage: proxmox-lxcri layerfs VERB [ARGUMENT…]
 
 Verbs:
-${VERBS.map(({ name, args, summary }) => `  ${`${name} ${args}`.padEnd(36)} ${summary}`).join('\n')}
+${VERBS.map(({ name, args, summary }) => `  ${`${name} ${args}`.padEnd(38)}${summary}`).join('\n')}
 
 A NAME may be written as \`ls\` shortens it, as containerd names it (a container's id), or as any beginning that only one
 layer has.

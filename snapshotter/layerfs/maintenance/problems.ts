@@ -1,4 +1,4 @@
-import type { Inspection, Problem, Repair } from '../../stores/store.ts';
+import type { Inspection, Orphan, Problem, Repair } from '../../stores/store.ts';
 import type { Layer } from '../layer.ts';
 import type { LayerFs } from '../layerfs.ts';
 import { restoreGraph } from '../restore-graph.ts';
@@ -45,7 +45,8 @@ function compare(layerFs: LayerFs, view: View): Problem[] {
     ...missing(layerFs, view),
     ...different(layerFs, view),
     ...unknown(layerFs, view, waiting),
-    ...orphans(layerFs, inspection).filter(({ id }) => !waiting.has(id)),
+    ...lostRecords(layerFs, view),
+    ...orphans(layerFs, view).filter(({ id }) => !waiting.has(id)),
   ];
   return problems.filter(({ id }) => !unsettled.has(id));
 }
@@ -72,6 +73,7 @@ function missing({ graph, store }: LayerFs, { inspection, settled }: View): Prob
   const present = new Set([
     ...inspection.layers.map(({ id }) => id),
     ...inspection.damaged.map(({ id }) => id),
+    ...inspection.orphans.map(({ id }) => id),
     ...inspection.problems.map(({ id }) => id),
   ]);
   const gone = [...settled.values()].filter(({ id }) => !present.has(id));
@@ -91,7 +93,7 @@ function missing({ graph, store }: LayerFs, { inspection, settled }: View): Prob
 }
 
 /** Layers of which the store tells something else than the daemon told containerd. */
-function different({ store, queues, graph }: LayerFs, { inspection, settled }: View): Problem[] {
+function different(layerFs: LayerFs, { inspection, settled }: View): Problem[] {
   const reported = new Set(inspection.problems.map(({ id }) => id));
   return inspection.layers.flatMap((found) => {
     const layer = settled.get(found.id);
@@ -99,15 +101,17 @@ function different({ store, queues, graph }: LayerFs, { inspection, settled }: V
     return {
       kind: 'record',
       id: layer.id,
-      place: store.place(layer),
+      place: layerFs.store.place(layer),
       reason: `its record differs from what containerd was told of ${layer.name}: ${difference(found, layer)}`,
-      repair: {
-        does: 'write the record again',
-        apply: () => queues.run(layer.name, () => store.update(graph.get(layer.name))),
-      },
+      repair: writeRecord(layerFs, layer),
     };
   });
 }
+
+const writeRecord = ({ queues, store, graph }: LayerFs, { name }: Layer): Repair => ({
+  does: 'write the record again',
+  apply: () => queues.run(name, () => store.update(graph.get(name))),
+});
 
 const describe = ({ kind, name, parent, labels, createdAt, updatedAt }: Layer) =>
   JSON.stringify([
@@ -174,21 +178,34 @@ const destroyLayer = ({ store }: LayerFs, layer: Layer): Repair => ({
   },
 });
 
-function orphans({ store }: LayerFs, inspection: Inspection): Problem[] {
-  const destroy = (orphan: Inspection['orphans'][number]) => async () => {
+/** What looks like no layer, or a damaged one, and is one that the daemon knows. */
+function lostRecords(layerFs: LayerFs, { inspection, settled }: View): Problem[] {
+  return [...inspection.orphans, ...inspection.damaged].flatMap(({ id, place, reason }) => {
+    const layer = settled.get(id);
+    if (layer === undefined || inspection.problems.some((problem) => problem.id === id)) return [];
+    return {
+      kind: 'record',
+      id,
+      place,
+      reason: `${layer.name} is damaged: ${reason}`,
+      repair: writeRecord(layerFs, layer),
+    };
+  });
+}
+
+function orphans({ store }: LayerFs, { inspection, settled }: View): Problem[] {
+  const destroy = (orphan: Orphan) => async () => {
     const [left] = await store.destroyOrphans([orphan]);
     if (left !== undefined) throw new Error(left.reason);
   };
-  return [
-    ...inspection.orphans.map((orphan) => ({
-      kind: 'orphan',
-      ...orphan,
-      repair: { does: 'destroy it', apply: destroy(orphan) },
-    })),
-    ...inspection.damaged.map((orphan) => ({
-      kind: 'damaged',
-      ...orphan,
-      repair: orphan.advice ?? { does: 'destroy it', destroys: true, apply: destroy(orphan) },
-    })),
-  ];
+  const isStranger = ({ id }: Orphan) => !settled.has(id);
+  const orphaned = inspection.orphans.filter(isStranger).map(({ id, place, reason }) => {
+    const repair = { does: 'destroy it', apply: destroy({ id, place, reason }) };
+    return { kind: 'orphan', id, place, reason, repair };
+  });
+  const damaged = inspection.damaged.filter(isStranger).map(({ id, place, reason, advice }) => {
+    const repair = advice ?? { does: 'destroy it', destroys: true, apply: destroy({ id, place, reason }) };
+    return { kind: 'damaged', id, place, reason, repair };
+  });
+  return [...orphaned, ...damaged];
 }
