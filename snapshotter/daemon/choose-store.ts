@@ -13,6 +13,8 @@ export interface Choice {
   readonly dataset?: string;
   /** Why this one, for people. */
   readonly why: string;
+  /** It was chosen at an earlier start: layers may be there. */
+  readonly isKnown?: boolean;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -31,7 +33,7 @@ export async function chooseStore(settings: Settings): Promise<Choice> {
   const asked = dataset !== undefined && store === 'auto' ? 'zfs' : store;
   const differs =
     (asked !== 'auto' && asked !== earlier.kind) || (dataset !== undefined && dataset !== earlier.dataset);
-  if (!differs) return { ...earlier, why: `${file} says so` };
+  if (!differs) return { ...earlier, why: `${file} says so`, isKnown: true };
   throw failedPrecondition(
     `${settings.root} keeps its layers in ${describe(earlier)}: start with that, or with another --root ` +
       `(or, when its images and containers are gone, remove ${file})`,

@@ -19,9 +19,19 @@ const zfs = (...args: readonly string[]) => exec('zfs', args, { timeoutMs: TIMEO
 /** On the store's dataset: the directory of the daemon that it belongs to. Two daemons would destroy each other's layers. */
 const OWNER_PROPERTY = 'layerfs:root';
 
-/** Makes the store's dataset and the empty layer in it, where they are not there yet. @throws StatusError */
-export async function preparePool(names: DatasetNames, root: string): Promise<void> {
+/**
+ * Makes the store's dataset and the empty layer in it, where they are not there yet.
+ * @param isNew false: the dataset was there once. An empty one in its place would make containerd forget all images.
+ * @throws StatusError
+ */
+export async function preparePool(names: DatasetNames, root: string, isNew = false): Promise<void> {
   const mountpoint = await readProperty(names.root, 'mountpoint');
+  if (mountpoint === undefined && !isNew) {
+    throw failedPrecondition(
+      `dataset ${names.root}, in which ${root} keeps its layers, is not there: import its pool (\`zpool import\`); or, ` +
+        `when its images and containers are gone for good, remove ${root}/store.json`,
+    );
+  }
   if (mountpoint === undefined) await createRoot(names.root, root);
   else if (mountpoint !== 'legacy') {
     throw failedPrecondition(

@@ -37,6 +37,8 @@ export interface ZfsStoreOptions {
   /** The daemon's directory, for mount points. */
   readonly root: string;
   readonly worker: Worker;
+  /** Whether the dataset may be made if it is not there. */
+  readonly isNew: boolean;
 }
 
 /**
@@ -74,7 +76,7 @@ export class ZfsStore implements Store {
 
   static async open(options: ZfsStoreOptions): Promise<ZfsStore> {
     const store = new ZfsStore(options, await idMapRefusal());
-    await preparePool(store.#names, options.root);
+    await preparePool(store.#names, options.root, options.isNew);
     return store;
   }
 
