@@ -23,9 +23,11 @@ async function main(): Promise<void> {
     ownCgroups: LXCRI_CGROUP_DIRS ?? '',
     logger,
   });
+  // Not once: without a listener the second signal, or execa's own handler, would end it in the middle.
+  let stopping: Promise<void> | undefined;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      void daemon.stop(signal);
+    process.on(signal, () => {
+      stopping ??= daemon.stop(signal);
     });
   }
 }

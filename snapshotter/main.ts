@@ -20,6 +20,7 @@ async function serve(settings: Settings): Promise<void> {
     logger.error({ err: error }, 'a failure was not handled: a bug in the snapshotter');
   });
   const daemon = await Daemon.start({ settings, worker: workerProgram(), version: LXCRI_VERSION, logger });
+  // Not once: without a listener the second signal, or execa's own handler, would end it in the middle.
   let stopping: Promise<void> | undefined;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
