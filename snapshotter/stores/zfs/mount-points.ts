@@ -41,6 +41,11 @@ export class MountPoints {
     }
   }
 
+  /** Also of what a dead worker left of `withSnapshot`. @throws WorkerError */
+  async releaseAll(id: string): Promise<void> {
+    await Promise.all([this.release(id), this.release(readName(id))]);
+  }
+
   /** Whoever still uses the mount keeps the file system until they are done. */
   async release(id: string): Promise<void> {
     const target = this.path(id);
@@ -76,12 +81,13 @@ export class MountPoints {
 
   /** Runs `use` on a snapshot that is mounted for as long as that takes. */
   async withSnapshot<T>(id: string, snapshot: string, use: (directory: string) => Promise<T>): Promise<T> {
-    const target = path.join(this.directory, `${id}-read`);
-    this.#reading.add(`${id}-read`);
+    const name = readName(id);
+    const target = this.path(name);
+    this.#reading.add(name);
     try {
       return await this.#withMount(snapshot, target, use);
     } finally {
-      this.#reading.delete(`${id}-read`);
+      this.#reading.delete(name);
     }
   }
 
@@ -96,6 +102,8 @@ export class MountPoints {
     }
   }
 }
+
+const readName = (id: string) => `${id}-read`;
 
 /** MS_RDONLY */
 const READ_ONLY = '1';

@@ -165,12 +165,8 @@ export class ZfsStore implements Store {
     return [{ type: 'bind', source, target: '', options: ['rw', 'rbind', ...idMap] }];
   }
 
-  async #mount(id: string): Promise<string> {
-    try {
-      return await this.#mountPoints.ensure(id, this.#names.dataset(id));
-    } catch (error) {
-      throw error instanceof WorkerError ? zfsError(error, this.#pool.name) : error;
-    }
+  #mount(id: string): Promise<string> {
+    return this.#translate(() => this.#mountPoints.ensure(id, this.#names.dataset(id)));
   }
 
   async usage(layer: Layer): Promise<Usage> {
@@ -201,7 +197,9 @@ export class ZfsStore implements Store {
     const key = id ?? 'empty';
     let count = this.#fileCounts.get(key);
     if (count === undefined) {
-      count = this.#mountPoints.withSnapshot(key, this.#names.origin(id), (directory) => this.#countFiles(directory));
+      count = this.#translate(() =>
+        this.#mountPoints.withSnapshot(key, this.#names.origin(id), (directory) => this.#countFiles(directory)),
+      );
       this.#fileCounts.set(key, count);
       count.catch(() => this.#fileCounts.delete(key));
     }
@@ -241,7 +239,7 @@ export class ZfsStore implements Store {
   async #destroy(ids: readonly string[], targets: readonly Destruction[]): Promise<Undestroyed[]> {
     if (ids.length === 0) return [];
     // What cannot be unmounted cannot be destroyed either, and the pool says so.
-    await Promise.all(ids.map((id) => this.#mountPoints.release(id).catch(() => undefined)));
+    await Promise.all(ids.map((id) => this.#mountPoints.releaseAll(id).catch(() => undefined)));
     const failed = await this.#pool.destroy(targets);
     for (const id of ids) this.#fileCounts.delete(id);
     return ids.flatMap((id, index) => {
@@ -276,9 +274,13 @@ export class ZfsStore implements Store {
     return this.transfer.flatten(layer, target, work);
   }
 
-  async #ask(verb: string, ...args: readonly string[]): Promise<string> {
+  #ask(verb: string, ...args: readonly string[]): Promise<string> {
+    return this.#translate(() => this.#worker.request(verb, ...args));
+  }
+
+  async #translate<T>(task: () => Promise<T>): Promise<T> {
     try {
-      return await this.#worker.request(verb, ...args);
+      return await task();
     } catch (error) {
       throw error instanceof WorkerError ? zfsError(error, this.#pool.name) : error;
     }
