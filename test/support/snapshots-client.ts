@@ -92,7 +92,7 @@ export class SnapshotsClient {
         { deadline: Date.now() + DEADLINE_MS },
         (error, response) => {
           if (error === null) resolve(response);
-          else reject(error);
+          else reject(error instanceof Error ? error : new Error(JSON.stringify(error)));
         },
       );
     });
