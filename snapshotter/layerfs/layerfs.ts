@@ -142,8 +142,18 @@ export class LayerFs {
     }
   }
 
-  #newLayer(kind: LayerKind, name: string, parent: Layer | undefined, labels: Labels): Layer {
+  /**
+   * Later than the time at which a removed layer got this name, though somebody set the clock back: after a fall both may
+   * be there, and the later one has the name (restore-graph.ts).
+   */
+  #nowFor(name: string): bigint {
     const now = this.#clock.now();
+    const taken = this.sweeper.lastNamed(name);
+    return taken === undefined || taken < now ? now : taken + 1n;
+  }
+
+  #newLayer(kind: LayerKind, name: string, parent: Layer | undefined, labels: Labels): Layer {
+    const now = this.#nowFor(name);
     const id = (++this.#lastId).toString();
     this.underWay.add(id);
     return {
@@ -180,7 +190,7 @@ export class LayerFs {
       // Its parent has it as a child already.
       const reservation = this.graph.reserve(name, undefined);
       try {
-        const now = this.#clock.now();
+        const now = this.#nowFor(name);
         const layer: Layer = {
           ...active,
           kind: 'committed',

@@ -30,6 +30,15 @@ export class Sweeper {
     return [...this.#waiting.values()].map((layer) => ({ layer, reason: this.#reasons.get(layer.id) }));
   }
 
+  /** When the last of the layers that wait got this name; undefined if none has it. */
+  lastNamed(name: string): bigint | undefined {
+    let last: bigint | undefined;
+    for (const layer of this.#waiting.values()) {
+      if (layer.name === name && (last === undefined || layer.createdAt > last)) last = layer.createdAt;
+    }
+    return last;
+  }
+
   add(...layers: readonly Layer[]): void {
     for (const layer of layers) this.#waiting.set(layer.id, layer);
     if (layers.length > 0 && !this.#closed) void this.#start();
