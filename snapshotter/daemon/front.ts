@@ -1,4 +1,5 @@
-import type { Server as Listener } from 'node:net';
+import type { Server as Listener, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { SnapshotsDefinition } from '../../proto/gen/containerd/services/snapshots/v1/snapshots.ts';
 import { LayerFsDefinition } from '../../proto/gen/proxmox/lxcri/layerfs/v1/layerfs.ts';
@@ -13,6 +14,10 @@ import { listen } from './listening-socket.ts';
 
 /** How long calls under way may keep an ending daemon. */
 const CLOSE_TIMEOUT_MS = 5000;
+/** For clients to be told that their calls are cut off. */
+const CANCEL_MS = 200;
+
+type Injector = ReturnType<Server['createConnectionInjector']>;
 
 /** As much as containerd sends and takes: defaults.DefaultMaxRecvMsgSize. */
 const MAX_MESSAGE_BYTES = 16 << 20;
@@ -26,10 +31,14 @@ export interface Opened {
 export class Front {
   readonly #server: Server;
   readonly #listener: Listener;
+  readonly #injector: Injector;
+  readonly #connections: ReadonlySet<Socket>;
 
-  private constructor(server: Server, listener: Listener) {
+  private constructor(server: Server, listener: Listener, injector: Injector, connections: ReadonlySet<Socket>) {
     this.#server = server;
     this.#listener = listener;
+    this.#injector = injector;
+    this.#connections = connections;
   }
 
   /** Takes calls at once; they are answered once `opening` is through, with its error if it fails. */
@@ -45,24 +54,24 @@ export class Front {
     server.addService(serviceDefinition(SnapshotsDefinition), implementation(SnapshotsDefinition, snapshots, logger));
     server.addService(serviceDefinition(LayerFsDefinition), implementation(LayerFsDefinition, verbs, logger));
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+    const connections = new Set<Socket>();
     const listener = await listen(socket, (connection) => {
+      connections.add(connection);
+      connection.once('close', () => connections.delete(connection));
       injector.injectConnection(connection);
     });
-    return new Front(server, listener);
+    return new Front(server, listener, injector, connections);
   }
 
   /** Ends once the calls under way have their answers. */
   async close(): Promise<void> {
     this.#listener.close();
-    await new Promise<void>((resolve) => {
-      const force = setTimeout(() => {
-        this.#server.forceShutdown();
-        resolve();
-      }, CLOSE_TIMEOUT_MS);
-      this.#server.tryShutdown(() => {
-        clearTimeout(force);
-        resolve();
-      });
-    });
+    // Not tryShutdown: it does not wait for connections that were injected.
+    this.#injector.drain(CLOSE_TIMEOUT_MS);
+    const closed = [...this.#connections].map(
+      (connection) => new Promise((resolve) => connection.once('close', resolve)),
+    );
+    await Promise.race([Promise.all(closed), sleep(CLOSE_TIMEOUT_MS + CANCEL_MS)]);
+    this.#server.forceShutdown();
   }
 }
