@@ -93,7 +93,12 @@ export class MountPoints {
 
   async #withMount<T>(snapshot: string, target: string, use: (directory: string) => Promise<T>): Promise<T> {
     await mkdir(target, { recursive: true, mode: 0o700 });
-    await this.#worker.request('mount', snapshot, target, 'zfs', READ_ONLY, '');
+    try {
+      await this.#worker.request('mount', snapshot, target, 'zfs', READ_ONLY, '');
+    } catch (error) {
+      await rmdir(target).catch(() => undefined);
+      throw error;
+    }
     try {
       return await use(target);
     } finally {
