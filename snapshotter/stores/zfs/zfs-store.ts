@@ -239,7 +239,7 @@ export class ZfsStore implements Store {
   async #destroy(ids: readonly string[], targets: readonly Destruction[]): Promise<Undestroyed[]> {
     if (ids.length === 0) return [];
     // What cannot be unmounted cannot be destroyed either, and the pool says so.
-    await Promise.all(ids.map((id) => this.#mountPoints.releaseAll(id).catch(() => undefined)));
+    await Promise.all(ids.map((id) => this.#soon(() => this.#mountPoints.releaseAll(id))));
     const failed = await this.#pool.destroy(targets);
     for (const id of ids) this.#fileCounts.delete(id);
     return ids.flatMap((id, index) => {
