@@ -84,7 +84,9 @@ function streaming(handler: UntypedHandler, fail: Fail): handleServerStreamingCa
 
 function streamingBothWays(handler: UntypedHandler, fail: Fail): handleBidiStreamingCall<unknown, unknown> {
   return (call) => {
-    answer(call, (signal) => handler(call, signal) as AsyncIterable<unknown>, fail);
+    // To read it to its end must not destroy it: the answer is still to be written.
+    const requests = call.iterator({ destroyOnReturn: false });
+    answer(call, (signal) => handler(requests, signal) as AsyncIterable<unknown>, fail);
   };
 }
 
