@@ -66,7 +66,11 @@ export class ZfsSnapshots implements FileSystemSnapshots {
     else await this.#sync(layer);
     const origin = this.#full(layer, snapshot ?? cloneSnapshot(target.id));
     if (snapshot === undefined) await this.#zfs('snapshot', origin);
-    await this.#pool.clone(this.#names.dataset(target.id), origin, encodeRecord(RECORD_PROPERTY, target));
+    // The limit is the layer's, which a clone has to itself.
+    const limit = BigInt(await this.#zfs('get', '-Hp', '-o', 'value', 'refquota', this.#names.dataset(layer.id)));
+    const properties = new Map<string, string | bigint>(encodeRecord(RECORD_PROPERTY, target));
+    if (limit > 0n) properties.set('refquota', limit);
+    await this.#pool.clone(this.#names.dataset(target.id), origin, properties);
     if (snapshot === undefined) await this.#zfs('destroy', '-d', origin);
   }
 
