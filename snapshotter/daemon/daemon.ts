@@ -71,7 +71,12 @@ export class Daemon {
   }
 }
 
-async function openStore({ kind, dataset, isKnown = false }: Choice, root: string, worker: Worker, logger: Logger): Promise<Store> {
+async function openStore(
+  { kind, dataset, isKnown = false }: Choice,
+  root: string,
+  worker: Worker,
+  logger: Logger,
+): Promise<Store> {
   if (kind === 'zfs' && dataset !== undefined) return ZfsStore.open({ dataset, root, worker, isNew: !isKnown });
   return OverlayStore.open({ root, worker, logger });
 }

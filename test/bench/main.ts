@@ -4,16 +4,25 @@ import { parseArgs } from 'node:util';
 import { writeSection } from './document.ts';
 import { ratios, shimReport } from './shim-report.ts';
 import { benchShim } from './shim.ts';
+import { growth, snapshotterReport, speedups } from './snapshotter-report.ts';
+import { benchSnapshotter } from './snapshotter.ts';
 
-const HELP = `Usage: npm run bench -- shim [options]
+const HELP = `Usage: npm run bench -- shim|snapshotter [options]
 
-Measures this shim beside io.containerd.runc.v2 in a containerd of its own: time of ctr run, memory of idle
+shim measures this shim beside io.containerd.runc.v2 in a containerd of its own: time of ctr run, memory of idle
 containers, rate of stdout. Needs root and a build (npm run build). Takes about two minutes; leave the machine alone.
 
-Options:
   --runs N        pairs of ctr run --rm … true            (default 30)
   --containers N  idle containers whose memory is measured (default 50)
   --rates N       pairs of 1 GiB through stdout            (default 5)
+
+snapshotter measures LayerFS beside containerd's zfs and overlayfs, in the VM (docs/testing-vm.md): prepare, commit, view,
+remove, unpack. Takes some minutes with KVM; without it about an hour, most of it to make snapshots with zfs.
+
+  --rounds N      how often each is measured, with few and with many snapshots (default 7)
+  --snapshots N   how many are many                                            (default 2000)
+
+Options of both:
   --json          print the result as JSON
   --no-write      leave docs/benchmarks.md as it is
   --help          this text
@@ -22,6 +31,7 @@ Examples:
   npm run bench -- shim
   npm run bench -- shim --runs 100 --no-write
   npm run -s bench -- shim --json --no-write | jq .ratios
+  npm run bench -- snapshotter --rounds 3 --snapshots 100 --no-write
 `;
 
 function parseCommandLine() {
@@ -32,6 +42,8 @@ function parseCommandLine() {
       runs: { type: 'string', default: '30' },
       containers: { type: 'string', default: '50' },
       rates: { type: 'string', default: '5' },
+      rounds: { type: 'string', default: '7' },
+      snapshots: { type: 'string', default: '2000' },
       json: { type: 'boolean', default: false },
       write: { type: 'boolean', default: true },
       help: { type: 'boolean', default: false },
@@ -40,6 +52,33 @@ function parseCommandLine() {
   return { ...values, positionals };
 }
 
+type CommandLine = ReturnType<typeof parseCommandLine>;
+
+interface Outcome {
+  readonly report: string;
+  readonly json: unknown;
+}
+
+const progress = (text: string) => process.stderr.write(`${text}\n`);
+
+const BENCHES: Readonly<Record<string, (line: CommandLine) => Promise<Outcome>>> = {
+  shim: async ({ runs, containers, rates }) => {
+    const options = {
+      runs: count('runs', runs),
+      containers: count('containers', containers),
+      rates: count('rates', rates),
+    };
+    const result = await benchShim(options, progress);
+    return { report: shimReport(result), json: { ratios: ratios(result), ...result } };
+  },
+  snapshotter: async ({ rounds, snapshots }) => {
+    const options = { rounds: count('rounds', rounds), snapshots: count('snapshots', snapshots) };
+    const result = await benchSnapshotter(options, progress);
+    const ratio = result.phases.map((phase) => ({ present: phase.present, zfs: speedups(phase, 'zfs') }));
+    return { report: snapshotterReport(result), json: { ratios: ratio, growth: growth(result.phases), ...result } };
+  },
+};
+
 /** @throws Error naming the option, unless its value is a number of at least 1. */
 function count(option: string, value: string): number {
   if (!/^[1-9]\d{0,3}$/.test(value)) throw new Error(`--${option} wants a number from 1 to 9999, not ${value}`);
@@ -47,24 +86,21 @@ function count(option: string, value: string): number {
 }
 
 async function main(): Promise<number> {
-  const { positionals, runs, containers, rates, json, write, help } = parseCommandLine();
+  const line = parseCommandLine();
+  const { positionals, json, write, help } = line;
   if (help) {
     process.stdout.write(HELP);
     return 0;
   }
-  if (positionals.length !== 1 || positionals[0] !== 'shim') {
-    process.stderr.write(`There is one benchmark, shim; not ${positionals.join(' ') || 'none'}.\n\n${HELP}`);
+  const bench = positionals.length === 1 ? BENCHES[positionals[0] ?? ''] : undefined;
+  if (bench === undefined) {
+    const asked = positionals.join(' ') || 'none';
+    process.stderr.write(`The benchmarks are ${Object.keys(BENCHES).join(' and ')}; not ${asked}.\n\n${HELP}`);
     return 2;
   }
-  const options = {
-    runs: count('runs', runs),
-    containers: count('containers', containers),
-    rates: count('rates', rates),
-  };
-  const result = await benchShim(options, (text) => process.stderr.write(`${text}\n`));
-  const report = shimReport(result);
-  process.stdout.write(json ? `${JSON.stringify({ ratios: ratios(result), ...result }, null, 2)}\n` : report);
-  if (write) process.stderr.write(`written: ${path.relative('.', await writeSection(report))}\n`);
+  const outcome = await bench(line);
+  process.stdout.write(json ? `${JSON.stringify(outcome.json, null, 2)}\n` : outcome.report);
+  if (write) process.stderr.write(`written: ${path.relative('.', await writeSection(outcome.report))}\n`);
   return 0;
 }
 

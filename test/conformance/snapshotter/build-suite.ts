@@ -20,9 +20,12 @@ export async function buildSuite(directory: string): Promise<SuiteBinaries> {
   };
   await go('test', '-c', '-o', binaries.suite, './suite');
   await go('test', '-c', '-o', binaries.suite17, './suite17');
-  await go('build', '-o', binaries.reference, './reference');
+  await buildProgram('./reference', binaries.reference);
   return binaries;
 }
+
+/** Builds one of the other programs of the module. */
+export const buildProgram = (directory: string, output: string): Promise<void> => go('build', '-o', output, directory);
 
 async function go(...args: readonly string[]): Promise<void> {
   await execa('go', args, {
