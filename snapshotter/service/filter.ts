@@ -1,3 +1,4 @@
+import { createContext, Script } from 'node:vm';
 import { invalidArgument } from '../../common/errors.ts';
 
 /** What a filter looks a field up in; undefined: the field is not there. */
@@ -77,7 +78,12 @@ class Parser {
     if (!quotes.test(this.#text.slice(this.#at, this.#at + 1))) return undefined;
     const text = this.#take(QUOTED);
     if (text === undefined) return this.#fail('a closing quote');
-    return unquote(text);
+    try {
+      return unquote(text);
+    } catch {
+      // String.fromCodePoint
+      return this.#fail('a character in each escape');
+    }
   }
 
   #expect(character: string): void {
@@ -99,7 +105,10 @@ class Parser {
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', a: '\x07', b: '\b', f: '\f', v: '\v' };
 
-/** As Go's strconv.Unquote; between slashes or bars only their own escape is one, the rest is the expression's. */
+/**
+ * As Go's strconv.Unquote; between slashes or bars only their own escape is one, the rest is the expression's.
+ * @throws RangeError if an escape is of no character.
+ */
 function unquote(text: string): string {
   const quote = text[0] ?? '';
   const inner = text.slice(1, -1);
@@ -119,8 +128,32 @@ function unquote(text: string): string {
 function compare(path: readonly string[], operator: string, value: string, text: string): Filter {
   if (operator === '==') return (fields) => fields(path) === value;
   if (operator === '!=') return (fields) => fields(path) !== value;
-  const pattern = regularExpression(value, text);
-  return (fields) => pattern.test(fields(path) ?? '');
+  const test = bounded(regularExpression(value, text), text);
+  return (fields) => test(fields(path) ?? '');
+}
+
+/** How long one expression of a filter may take, for all layers together. */
+const MATCH_TIMEOUT_MS = 1000;
+const TEST = new Script('pattern.test(value)');
+
+/** Go's expressions take linear time; one that backtracks may take for ever, and no other call is served meanwhile. */
+function bounded(pattern: RegExp, text: string): (value: string) => boolean {
+  const variables = { pattern, value: '' };
+  const context = createContext(variables);
+  let left = MATCH_TIMEOUT_MS;
+  return (value) => {
+    variables.value = value;
+    const started = performance.now();
+    try {
+      return Boolean(TEST.runInContext(context, { timeout: Math.max(1, Math.ceil(left)) }));
+    } catch (cause) {
+      throw invalidArgument(`filter ${JSON.stringify(text)}: the regular expression takes too long, or is too large`, {
+        cause,
+      });
+    } finally {
+      left -= performance.now() - started;
+    }
+  };
 }
 
 /** Go's flags for a whole expression stand before it. */
