@@ -1,4 +1,4 @@
-import { chmod, mkdir, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import { failedPrecondition } from '../../common/errors.ts';
@@ -37,6 +37,9 @@ async function makeRoom(socketPath: string): Promise<void> {
   const made = await mkdir(directory, { recursive: true });
   if (made !== undefined) await chmod(directory, 0o700);
   try {
+    if (!(await lstat(socketPath)).isSocket()) {
+      throw failedPrecondition(`${socketPath} is there, and no socket: remove it, or choose another --socket`);
+    }
     await unlink(socketPath);
   } catch (error) {
     if (!hasErrorCode(error, 'ENOENT')) throw error;
