@@ -1,10 +1,23 @@
+import { Code, StatusError } from '../../common/errors.ts';
+
 /** The frames of snapshotter/native/worker/words.h: a length of four bytes, little endian, and words that end with NUL. */
 const LENGTH_BYTES = 4;
 
+/** FRAME_MAX and WORDS_MAX there: beyond them the worker would end, with all that it does for others. */
+const MAX_FRAME = 8 << 20;
+const MAX_WORDS = 4096;
+
+/** @throws StatusError ResourceExhausted */
 export function encodeWords(words: readonly string[]): Buffer {
   const nul = words.find((word) => word.includes('\0'));
   if (nul !== undefined) throw new TypeError(`a word has a NUL byte in it: ${JSON.stringify(nul)}`);
   const payload = Buffer.from(`${words.join('\0')}\0`);
+  if (payload.length > MAX_FRAME || words.length > MAX_WORDS) {
+    throw new StatusError(
+      Code.ResourceExhausted,
+      `${payload.length} bytes in ${words.length} parts are more than one request can hold: give the snapshot fewer labels`,
+    );
+  }
   const head = Buffer.alloc(LENGTH_BYTES);
   head.writeUInt32LE(payload.length);
   return Buffer.concat([head, payload]);
