@@ -27,7 +27,7 @@ test.serial.before('copy the programs', async (t) => {
   await fixture.vm.succeed(['zpool', 'create', '-O', 'mountpoint=none', 'tank', '/dev/disk/by-id/virtio-scratch']);
 });
 
-/** Topics of crash/driver.ts; each has its own daemon and dataset, so they run side by side. */
+/** Topics of crash/driver.ts; side by side they would wait for two emulated CPUs, and for each other's daemons. */
 const TOPICS = [
   ['the daemon killed at every step', 'kill-daemon'],
   ['the worker killed at every step', 'kill-worker'],
@@ -38,7 +38,7 @@ const TOPICS = [
 ] as const;
 
 for (const [title, topic] of TOPICS) {
-  test(title, async (t) => {
+  test.serial(title, async (t) => {
     t.timeout(25 * 60_000);
     const { stdout, stderr, exitCode } = await fixture.vm.run(['node', `${REMOTE}/${PROGRAMS.driver}`, topic], {
       timeoutMs: 24 * 60_000,
