@@ -76,7 +76,9 @@ function checkMagic(found: Buffer): void {
 }
 
 const damaged = (position: number) =>
-  dataLoss(`the stream is damaged before byte ${position}: nothing of that layer is kept; send it again`);
+  dataLoss(
+    `the stream is damaged before byte ${position}: layers that were whole by then are kept, and nothing of others; send it again`,
+  );
 
 /** Takes a stream apart at other places than it comes in. */
 class ByteReader {
@@ -93,7 +95,7 @@ class ByteReader {
   async read(count: number): Promise<Buffer> {
     if (!(await this.#fill(count))) {
       throw dataLoss(
-        `the stream ends early, after ${this.position + this.#length} bytes: nothing of its last layer is kept; send it again`,
+        `the stream ends early, after ${this.position + this.#length} bytes: layers that were whole by then are kept, and nothing of others; send it again`,
       );
     }
     const all = Buffer.concat(this.#chunks);
