@@ -35,8 +35,9 @@ export class WorkerError extends Error {
 
 /** The worker ended before it answered: what was asked for may have happened, or not. */
 export class WorkerLostError extends StatusError {
-  constructor(verb: string, cause?: unknown) {
-    super(Code.Unavailable, `the worker process ended during "${verb}": try again`, { cause });
+  /** `said` is what it wrote to its stderr. */
+  constructor(verb: string, said = '', cause?: unknown) {
+    super(Code.Unavailable, said || `the worker process ended during "${verb}": try again`, { cause });
   }
 }
 
@@ -118,7 +119,7 @@ export class Worker {
     const lost = [...this.#pending.values()];
     this.#pending.clear();
     for (const { verb, reject } of lost) {
-      reject(said === '' ? new WorkerLostError(verb, cause) : new StatusError(Code.Unavailable, said, { cause }));
+      reject(new WorkerLostError(verb, said, cause));
     }
   }
 }

@@ -33,14 +33,15 @@ interface Document {
 /** The user properties that keep a layer. What is left of a longer record is not read. */
 export function encodeRecord(property: string, layer: Layer): Properties {
   const { kind, name, parent, labels, createdAt, updatedAt } = layer;
+  // The time comes first: it tells one commit's record from another's by the first piece alone.
   const document: Document = {
     v: VERSION,
     kind,
+    created: createdAt.toString(),
+    updated: updatedAt.toString(),
     name,
     ...(parent !== undefined && { parent }),
     labels,
-    created: createdAt.toString(),
-    updated: updatedAt.toString(),
   };
   const text = asciiJson(document);
   const pieces = text.match(new RegExp(`.{1,${MAX_VALUE}}`, 'g')) ?? [];
