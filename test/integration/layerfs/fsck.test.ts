@@ -43,6 +43,8 @@ test('an orphan is destroyed by a repair, or by gc', (t) =>
 
 test('a repair asks first', (t) =>
   withStore(t, async (bed) => {
+    // What is there when a daemon starts, it destroys by itself: so it must have read its store.
+    await bed.json(['ls']);
     await mkdir(path.join(bed.snapshots, 'new-77'), { recursive: true });
     const { exitCode, stdout, stderr } = await bed.cli('fsck', '--repair');
     t.deepEqual([exitCode, stdout], [2, '']);
