@@ -47,7 +47,7 @@ export class LayerFs {
   readonly sweeper: Sweeper;
   readonly orphans: OrphanSweeper;
   readonly queues = new LayerQueues();
-  /** The ids of layers that come or go just now: the graph and the store may tell different things of them. */
+  /** The ids of layers that come, go or change just now: the graph and the store may tell different things of them. */
   readonly underWay = new Set<string>();
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -189,6 +189,7 @@ export class LayerFs {
       }
       // Its parent has it as a child already.
       const reservation = this.graph.reserve(name, undefined);
+      this.underWay.add(active.id);
       try {
         const now = this.#nowFor(name);
         const layer: Layer = {
@@ -203,6 +204,7 @@ export class LayerFs {
         this.graph.replace(layer);
       } finally {
         reservation.drop();
+        this.underWay.delete(active.id);
       }
     });
   }
@@ -234,8 +236,13 @@ export class LayerFs {
     return this.queues.run(name, async () => {
       const before = this.graph.get(name);
       const layer = { ...before, labels: changeLabels(before.labels, labels, paths), updatedAt: this.#clock.now() };
-      await this.store.update(layer);
-      this.graph.replace(layer);
+      this.underWay.add(layer.id);
+      try {
+        await this.store.update(layer);
+        this.graph.replace(layer);
+      } finally {
+        this.underWay.delete(layer.id);
+      }
       return this.#info(layer);
     });
   }
