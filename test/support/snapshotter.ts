@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { execa } from 'execa';
 import { eventually } from './eventually.ts';
@@ -34,7 +35,7 @@ export class Snapshotter {
       async () => {
         if (ended) throw new Error(`layerfs-snapshotter ended; see ${this.logFile}`);
         const made = await madeAt(this.socket);
-        return made !== undefined && made !== before ? true : undefined;
+        return made !== undefined && made !== before && (await answers(this.socket)) ? true : undefined;
       },
       { timeoutMs: TIMEOUT_MS },
     );
@@ -68,6 +69,19 @@ function spawnDaemon({ root, socket, logFile }: Snapshotter) {
   const args = ['--store', store, '--root', root, '--socket', socket, '--log-level', 'debug'];
   return execa(SNAPSHOTTER, args, { stdin: 'ignore', stdout: output, stderr: output, reject: false });
 }
+
+/** The file is there a moment before anybody listens. */
+const answers = (socket: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const connection = connect(socket);
+    connection.once('error', () => {
+      resolve(false);
+    });
+    connection.once('connect', () => {
+      connection.destroy();
+      resolve(true);
+    });
+  });
 
 /** A socket file's inode tells one daemon's from the next one's. */
 const madeAt = (socket: string): Promise<number | undefined> =>
