@@ -1,88 +1,102 @@
-import { CONTENDERS, type Phase, type SnapshotterResult } from './snapshotter.ts';
+import { OURS } from './contenders.ts';
+import type { Phase } from './snapshotter-program.ts';
+import type { SnapshotterResult } from './snapshotter.ts';
 import { median, quantile } from './statistics.ts';
 
-const OURS = 'layerfs';
-
-const TITLES: Readonly<Record<string, string>> = {
-  layerfs: 'layerfs',
-  zfs: 'zfs',
-  'overlayfs-ext4': 'overlayfs on ext4',
-  'overlayfs-zfs': 'overlayfs on ZFS',
-};
+/** A load per core above which times say more about the others than about us. */
+const IDLE_LOAD = 0.5;
 
 /** How many times as long as LayerFS another takes, by operation. */
 export function speedups({ times }: Phase, contender: string): Record<string, number> {
-  const ops = Object.keys(times[OURS] ?? {});
-  return Object.fromEntries(
-    ops.map((op) => [op, median(timesOf(times, contender, op)) / median(timesOf(times, OURS, op))]),
-  );
+  return compare(times[contender] ?? {}, times[OURS] ?? {});
 }
 
-/** How many times as long LayerFS takes with many snapshots as with few. */
-export function growth(phases: readonly Phase[], contender = OURS): Record<string, number> {
-  const [few, many] = phases;
-  if (few === undefined || many === undefined) throw new Error('both phases are needed');
-  const ops = Object.keys(few.times[contender] ?? {});
-  return Object.fromEntries(
-    ops.map((op) => [op, median(timesOf(many.times, contender, op)) / median(timesOf(few.times, contender, op))]),
-  );
+/** How many times as long it takes with many snapshots as with few, by operation. */
+export function growth([few, many]: readonly Phase[], contender = OURS): Record<string, number> {
+  return compare(many?.times[contender] ?? {}, few?.times[contender] ?? {});
 }
 
-function timesOf(times: Phase['times'], contender: string, op: string): readonly number[] {
-  const found = times[contender]?.[op];
-  if (found === undefined) throw new Error(`${contender} was not measured at ${op}`);
-  return found;
+type Ops = Readonly<Record<string, readonly number[]>>;
+
+const compare = (of: Ops, to: Ops): Record<string, number> =>
+  Object.fromEntries(Object.entries(to).map(([op, values]) => [op, median(of[op] ?? []) / median(values)]));
+
+interface Column {
+  readonly name: string;
+  readonly title: string;
 }
 
 /** The section of docs/benchmarks.md. */
-export function snapshotterReport({ date, options, machine, phases }: SnapshotterResult): string {
+export function snapshotterReport({
+  date,
+  options,
+  host,
+  machine,
+  contenders,
+  phases,
+  onHost,
+}: SnapshotterResult): string {
   const { kernel, zfs, containerd, node, accelerator } = machine;
+  const [few, many] = phases;
   return [
     '## LayerFS beside containerd’s snapshotters',
     '',
-    `Measured on ${date} by \`npm run bench -- snapshotter\`, in the VM (${accelerator}; 2 virtual CPUs, 3 GiB): kernel`,
-    `${kernel}, OpenZFS ${zfs}, containerd ${containerd}, Node ${node}. Each snapshotter is reached through a containerd`,
-    'of its own, so containerd’s share is in every figure; a remove counts until containerd’s garbage collection has ended,',
-    `and so what was removed is gone. The ZFS ones share a pool. Medians (and 90th percentiles) of ${options.rounds} rounds, in ms;`,
-    'in each round all did the same, in changing order.',
-    ...phases.flatMap((phase) => ['', `With ${phase.present} snapshots present:`, '', ...table(phase)]),
+    `Measured on ${date} by \`npm run bench -- snapshotter\`, in the VM (${accelerator}; 2 virtual CPUs, 3 GiB) on ${host.cpu},`,
+    `${host.cores} cores: kernel ${kernel}, OpenZFS ${zfs}, containerd ${containerd}, Node ${node}. Each snapshotter is`,
+    'reached through a containerd of its own, with its root on ext4 unless told otherwise, so containerd’s share is in every',
+    'figure. A remove counts until containerd’s garbage collection has ended and what was removed is gone. What uses ZFS',
+    'shares one pool, of one disk, with lz4.',
+    ...(host.load > IDLE_LOAD * host.cores
+      ? [`The machine was busy (load ${host.load.toFixed(1)}): repeat this.`]
+      : []),
     '',
-    `How many times as long it takes with ${phases.at(-1)?.present ?? 0} snapshots as with ${phases[0]?.present ?? 0}:`,
+    `Medians, and 90th percentiles in brackets, in ms, of ${options.rounds} rounds in which all did the same by turns, in changing`,
+    `order. Snapshots present meanwhile, of each: ${few?.present ?? 0} and ${many?.present ?? 0}.`,
+    ...phases.flatMap((phase) => ['', `With ${phase.present} snapshots:`, '', ...table(phase, contenders)]),
     '',
-    ...growthTable(phases),
+    `How many times as long it takes with ${many?.present ?? 0} snapshots as with ${few?.present ?? 0}:`,
+    '',
+    ...growthTable(phases, contenders),
+    '',
+    `LayerFS’s overlay store beside overlayfs, without a VM: ${host.system}, kernel ${host.kernel}, containerd`,
+    `${host.versions['containerd'] ?? ''}, Node ${host.versions['Node'] ?? ''}; with ${onHost.present} snapshots:`,
+    '',
+    ...table(onHost, [
+      { name: OURS, title: 'layerfs' },
+      { name: 'overlayfs', title: 'overlayfs' },
+    ]),
     '',
   ].join('\n');
 }
 
 const row = (...cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-const heads = () => CONTENDERS.map(({ name }) => TITLES[name] ?? name);
 
-function table(phase: Phase): string[] {
-  const others = CONTENDERS.map(({ name }) => name).filter((name) => name !== OURS);
-  const ratios = new Map(others.map((name) => [name, speedups(phase, name)]));
+function table(phase: Phase, columns: readonly Column[]): string[] {
+  const others = columns.filter(({ name }) => name !== OURS);
+  const ratios = others.map(({ name }) => speedups(phase, name));
   return [
-    row('', ...heads(), ...others.map((name) => `${TITLES[name] ?? name} / layerfs`)),
-    row('---', ...CONTENDERS.map(() => '---:'), ...others.map(() => '---:')),
+    row('', ...columns.map(({ title }) => title), ...others.map(({ title }) => `${title} / layerfs`)),
+    row('---', ...[...columns, ...others].map(() => '---:')),
     ...Object.keys(phase.times[OURS] ?? {}).map((op) =>
       row(
         op,
-        ...CONTENDERS.map(({ name }) => spread(timesOf(phase.times, name, op))),
-        ...others.map(
-          (name) =>
-            `${name === 'zfs' ? '**' : ''}${(ratios.get(name)?.[op] ?? 0).toFixed(2)}${name === 'zfs' ? '**' : ''}`,
-        ),
+        ...columns.map(({ name }) => spread(phase.times[name]?.[op] ?? [])),
+        ...ratios.map((ratio) => (ratio[op] ?? NaN).toFixed(2)),
       ),
     ),
   ];
 }
 
-function growthTable(phases: readonly Phase[]): string[] {
-  const all = CONTENDERS.map(({ name }) => growth(phases, name));
+function growthTable(phases: readonly Phase[], columns: readonly Column[]): string[] {
+  const all = columns.map(({ name }) => growth(phases, name));
   return [
-    row('', ...heads()),
-    row('---', ...CONTENDERS.map(() => '---:')),
-    ...Object.keys(all[0] ?? {}).map((op) => row(op, ...all.map((ratios) => (ratios[op] ?? 0).toFixed(2)))),
+    row('', ...columns.map(({ title }) => title)),
+    row('---', ...columns.map(() => '---:')),
+    ...Object.keys(all[0] ?? {}).map((op) => row(op, ...all.map((ratios) => (ratios[op] ?? NaN).toFixed(2)))),
   ];
 }
 
-const spread = (values: readonly number[]) => `${median(values).toFixed(0)} (${quantile(values, 0.9).toFixed(0)})`;
+function spread(values: readonly number[]): string {
+  const digits = median(values) < 100 ? 1 : 0;
+  return `${median(values).toFixed(digits)} (${quantile(values, 0.9).toFixed(digits)})`;
+}

@@ -4,6 +4,23 @@ import { buildProgram } from '../conformance/snapshotter/build-suite.ts';
 import { makeTempDir } from '../support/temp-dir.ts';
 import { startVm } from '../vm/start-vm.ts';
 import type { Vm } from '../vm/vm.ts';
+import {
+  asArgument,
+  chooseContenders,
+  DIR,
+  makeHome,
+  OURS,
+  POOL,
+  startContainerd,
+  startLayerFs,
+  ZFS,
+  type Contender,
+  type Service,
+} from './contenders.ts';
+import { describeMachine, type Machine } from './machine.ts';
+import { benchOnHost } from './overlay-on-host.ts';
+import { runProgram, type Phase } from './snapshotter-program.ts';
+import { seedZfs } from './seed-zfs.ts';
 import { describeVm, type VmDescription } from './vm-description.ts';
 
 export interface SnapshotterOptions {
@@ -11,123 +28,92 @@ export interface SnapshotterOptions {
   readonly rounds: number;
   /** How many are many. */
   readonly snapshots: number;
-}
-
-/** Milliseconds, by contender and operation. */
-export type Times = Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>;
-
-export interface Phase {
-  readonly present: number;
-  readonly times: Times;
+  /** Names of contenders; none for all. */
+  readonly only: readonly string[];
 }
 
 export interface SnapshotterResult {
   readonly date: string;
   readonly options: SnapshotterOptions;
+  readonly host: Machine;
   readonly machine: VmDescription;
+  readonly contenders: readonly Contender[];
+  /** With few snapshots, and with many. */
   readonly phases: readonly Phase[];
+  /** LayerFS's overlay store beside overlayfs, in no VM, with few snapshots. */
+  readonly onHost: Phase;
 }
 
-/** Each has a containerd of its own; `dataset` is mounted where containerd looks for it. */
-interface Contender {
-  readonly name: string;
-  readonly snapshotter: string;
-  readonly dataset?: { readonly name: string; readonly at: string };
-}
+const FEW = 10;
 
-const DIR = '/var/bench';
-const POOL = 'tank';
-const LIMIT_MS = 4 * 3600_000;
-const READY_MS = 120_000;
-
-export const CONTENDERS: readonly Contender[] = [
-  { name: 'layerfs', snapshotter: 'layerfs' },
-  {
-    name: 'zfs',
-    snapshotter: 'zfs',
-    dataset: { name: `${POOL}/zfs`, at: `${DIR}/zfs/root/io.containerd.snapshotter.v1.zfs` },
-  },
-  { name: 'overlayfs-ext4', snapshotter: 'overlayfs' },
-  {
-    name: 'overlayfs-zfs',
-    snapshotter: 'overlayfs',
-    dataset: { name: `${POOL}/overlay`, at: `${DIR}/overlayfs-zfs/root` },
-  },
-];
+type Progress = (text: string) => void;
 
 /** Measures LayerFS beside containerd's own snapshotters, in a VM of its own, on one pool. */
-export async function benchSnapshotter(
-  options: SnapshotterOptions,
-  progress: (text: string) => void,
-): Promise<SnapshotterResult> {
+export async function benchSnapshotter(options: SnapshotterOptions, progress: Progress): Promise<SnapshotterResult> {
+  const contenders = chooseContenders(options.only);
+  if (options.snapshots <= FEW) throw new Error(`--snapshots wants more than ${FEW}, which are measured anyway`);
+  const host = await describeMachine();
+  const programs = await makeTempDir();
+  try {
+    await buildProgram('./bench', path.join(programs, 'bench'));
+    await buildProgram('./seed', path.join(programs, 'seed'));
+    progress('LayerFS’s overlay store beside overlayfs, on this host');
+    const onHost = await benchOnHost(path.join(programs, 'bench'), options.rounds, progress);
+    const measured = await benchInVm(programs, contenders, options, progress);
+    return { date: new Date().toISOString().slice(0, 10), options, host, contenders, ...measured, onHost };
+  } finally {
+    await rm(programs, { recursive: true, force: true });
+  }
+}
+
+async function benchInVm(
+  programs: string,
+  contenders: readonly Contender[],
+  { rounds, snapshots }: SnapshotterOptions,
+  progress: Progress,
+): Promise<Pick<SnapshotterResult, 'machine' | 'phases'>> {
   const vm = await startVm();
   try {
-    await prepareMachine(vm);
-    for (const contender of CONTENDERS) await startContainerd(vm, contender);
+    await prepareMachine(vm, programs);
     const machine = await describeVm(vm);
-    const phases = await run(vm, options, progress);
-    return { date: new Date().toISOString().slice(0, 10), options, machine, phases };
+    progress(`in the VM (${machine.accelerator})`);
+    const services = new Map<Contender, Service>();
+    for (const contender of contenders) {
+      await makeHome(vm, contender);
+      services.set(contender, await startContainerd(vm, contender));
+    }
+    const bench = [`${DIR}/bench`, '-dir', `${DIR}/mnt`];
+    const all = [...bench, '-rounds', String(rounds), ...contenders.flatMap(asArgument)];
+    const few = await runProgram(vm, [...all, '-present', String(FEW)], progress);
+    if (services.has(ZFS)) {
+      await services.get(ZFS)?.stop();
+      const seed = [...bench, '-rounds', '0', '-present', String(snapshots), ...asArgument(ZFS)];
+      await seedZfs(vm, (run) => runProgram(run, seed, progress));
+      await startContainerd(vm, ZFS);
+    }
+    const many = await runProgram(vm, [...all, '-present', String(snapshots)], progress);
+    await checkDatasets(vm, contenders, snapshots);
+    return { machine, phases: [few, many] };
   } finally {
     await vm.stop();
   }
 }
 
-async function prepareMachine(vm: Vm): Promise<void> {
-  const directory = await makeTempDir();
-  try {
-    const program = path.join(directory, 'bench');
-    await buildProgram('./bench', program);
-    await vm.succeed(['mkdir', '-p', `${DIR}/mnt`]);
-    await vm.copyIn(program, `${DIR}/bench`);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+async function prepareMachine(vm: Vm, programs: string): Promise<void> {
+  await vm.succeed(['mkdir', '-p', `${DIR}/mnt`]);
+  for (const name of ['bench', 'seed']) await vm.copyIn(path.join(programs, name), `${DIR}/${name}`);
   await vm.succeed(['zpool', 'create', '-O', 'mountpoint=none', POOL, '/dev/disk/by-id/virtio-scratch']);
-  vm.spawn(['/work/dist/bin/layerfs-snapshotter', '--dataset', `${POOL}/layerfs`]).child.catch(() => undefined);
-  await waitFor(vm, 'test -S /run/layerfs/layerfs.sock');
+  await startLayerFs(vm);
 }
 
-const waitFor = (vm: Vm, condition: string) =>
-  vm.succeed(['sh', '-c', `until ${condition}; do sleep 0.2; done`], { timeoutMs: READY_MS });
-
-const socketOf = ({ name }: Contender) => `${DIR}/${name}/c.sock`;
-
-async function startContainerd(vm: Vm, contender: Contender): Promise<void> {
-  const { name, dataset } = contender;
-  const home = `${DIR}/${name}`;
-  if (dataset !== undefined) {
-    await vm.succeed(['zfs', 'create', '-p', '-o', `mountpoint=${dataset.at}`, '-o', 'compression=lz4', dataset.name]);
+/** Both have a dataset for each snapshot: what was removed must be gone, or its removal was not measured. */
+async function checkDatasets(vm: Vm, contenders: readonly Contender[], snapshots: number): Promise<void> {
+  // What everything stands on, the dataset of all; LayerFS also has an empty one.
+  const expected = { [OURS]: snapshots + 3, [ZFS.name]: snapshots + 2 };
+  for (const { name } of contenders) {
+    const wanted = expected[name];
+    if (wanted === undefined) continue;
+    const there = Number(await vm.succeed(['sh', '-c', `zfs list -H -o name -r ${POOL}/${name} | wc -l`]));
+    if (there !== wanted) throw new Error(`${name} left ${there} datasets at the end, instead of ${wanted}`);
   }
-  await vm.succeed(['mkdir', '-p', `${home}/root`]);
-  const config = `version = 2
-root = "${home}/root"
-state = "/run/bench-${name}"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-  address = "${socketOf(contender)}"
-[proxy_plugins.layerfs]
-  type = "snapshot"
-  address = "/run/layerfs/layerfs.sock"
-`;
-  await vm.succeed(['tee', `${home}/config.toml`], { input: config });
-  vm.spawn(['containerd', '--config', `${home}/config.toml`]).child.catch(() => undefined);
-  await waitFor(vm, `ctr --address ${socketOf(contender)} version >/dev/null 2>&1`);
-}
-
-async function run(
-  vm: Vm,
-  { rounds, snapshots }: SnapshotterOptions,
-  progress: (text: string) => void,
-): Promise<Phase[]> {
-  const contenders = CONTENDERS.flatMap((each) => ['-contender', `${each.name}=${socketOf(each)},${each.snapshotter}`]);
-  const counts = ['-rounds', String(rounds), '-present', String(snapshots)];
-  const { child } = vm.spawn([`${DIR}/bench`, '-dir', `${DIR}/mnt`, ...counts, ...contenders]);
-  child.stderr?.on('data', (text: Buffer) => {
-    progress(text.toString().trimEnd());
-  });
-  const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
-  const { exitCode, stdout, stderr } = await child;
-  clearTimeout(limit);
-  if (exitCode !== 0) throw new Error(`a contender failed: ${String(stderr).trim()}`);
-  return JSON.parse(String(stdout)) as Phase[];
 }

@@ -18,16 +18,17 @@ import (
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/core/snapshots/proxy"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/errdefs"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 )
 
 const (
 	namespace = "bench"
-	// parallel is how many Prepares go at once.
-	parallel = 32
-	layers   = 10
-	root     = "containerd.io/gc.root"
+	root      = "containerd.io/gc.root"
+	// seedsAtOnce is how many of the snapshots that are only present are made at once.
+	seedsAtOnce = 64
+	tellEvery   = 15 * time.Second
 )
 
 // A contender is a snapshotter as users reach it: through containerd, with its database and its garbage collection.
@@ -37,7 +38,7 @@ type contender struct {
 	leases leases.Manager
 	target string
 	base   string
-	filled int
+	run    string
 	keys   int
 }
 
@@ -51,18 +52,22 @@ func dial(ctx context.Context, spec, dir string) (*contender, error) {
 	if err != nil {
 		return nil, err
 	}
-	target := filepath.Join(dir, name)
-	if err := os.MkdirAll(target, 0o700); err != nil {
-		return nil, err
-	}
 	c := &contender{
 		name:   name,
 		sn:     proxy.NewSnapshotter(api.NewSnapshotsClient(conn), snapshotter),
 		leases: leasesproxy.NewLeaseManager(leasesapi.NewLeasesClient(conn)),
-		target: target,
+		target: filepath.Join(dir, name),
+		base:   name + "-base",
+		run:    fmt.Sprint(time.Now().UnixNano()),
 	}
-	c.base, err = c.layer(in(ctx), "", 0)
-	return c, err
+	if err := os.MkdirAll(c.target, 0o700); err != nil {
+		return nil, err
+	}
+	ctx = in(ctx)
+	if _, err := c.sn.Stat(ctx, c.base); !errdefs.IsNotFound(err) {
+		return c, err
+	}
+	return c, c.layer(ctx, c.base, "", 0)
 }
 
 // Names are sent along with each call.
@@ -75,128 +80,19 @@ func kept() snapshots.Opt {
 
 func (c *contender) key() string {
 	c.keys++
-	return fmt.Sprintf("%s-%d", c.name, c.keys)
+	return fmt.Sprintf("%s-%s-%d", c.name, c.run, c.keys)
 }
 
-func (c *contender) mounted(mounts []mount.Mount, use func(dir string) error) error {
-	if err := c.mount(mounts, nil); err != nil {
-		return err
-	}
-	return errors.Join(use(c.target), c.unmount())
-}
-
-// layer unpacks one layer as containerd does, and returns its name.
-func (c *contender) layer(ctx context.Context, parent string, number int) (string, error) {
+// layer unpacks one layer as containerd does.
+func (c *contender) layer(ctx context.Context, name, parent string, number int) error {
 	key := c.key()
-	mounts, err := c.sn.Prepare(ctx, key, parent, kept())
-	if err != nil {
-		return "", err
-	}
-	if err := c.mounted(mounts, func(dir string) error { return unpack(ctx, dir, number) }); err != nil {
-		return "", err
-	}
-	name := c.key()
-	return name, c.sn.Commit(ctx, name, key, kept())
-}
-
-// fill prepares snapshots until there are so many.
-func (c *contender) fill(ctx context.Context, count int) error {
-	for c.filled < count {
-		some := min(parallel, count-c.filled)
-		if _, err := c.prepareMany(in(ctx), some); err != nil {
-			return err
-		}
-		c.filled += some
-	}
-	return nil
-}
-
-func (c *contender) prepareMany(ctx context.Context, count int) ([]string, error) {
-	keys := make([]string, count)
-	errs := make([]error, count)
-	var group sync.WaitGroup
-	for i := range keys {
-		keys[i] = c.key()
-		group.Go(func() { _, errs[i] = c.sn.Prepare(ctx, keys[i], c.base, kept()) })
-	}
-	group.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return keys, nil
-}
-
-// remove takes snapshots out of containerd's database and has it collect garbage: that is when they go.
-func (c *contender) remove(ctx context.Context, names ...string) error {
-	for _, name := range names {
-		if err := c.sn.Remove(ctx, name); err != nil {
-			return err
-		}
-	}
-	lease, err := c.leases.Create(ctx, leases.WithRandomID())
-	if err != nil {
+	if err := c.mount(c.sn.Prepare(ctx, key, parent, kept())); err != nil {
 		return err
 	}
-	return c.leases.Delete(ctx, lease, leases.SynchronousDelete)
-}
-
-// round does every operation once.
-func (c *contender) round(ctx context.Context) (map[string]time.Duration, error) {
-	ctx = in(ctx)
-	taken := map[string]time.Duration{}
-	timed := func(op string, do func() error) error {
-		start := time.Now()
-		err := do()
-		taken[op] = time.Since(start)
-		if err != nil {
-			return fmt.Errorf("%s: %w", op, err)
-		}
-		return nil
+	if err := errors.Join(unpack(ctx, c.target, number), c.unmount()); err != nil {
+		return err
 	}
-	for _, step := range []func(context.Context, timer) error{c.oneLayer, c.image, c.many} {
-		if err := step(ctx, timed); err != nil {
-			return nil, err
-		}
-	}
-	return taken, nil
-}
-
-type timer func(op string, do func() error) error
-
-func (c *contender) oneLayer(ctx context.Context, timed timer) error {
-	active, committed, view, written := c.key(), c.key(), c.key(), c.key()
-	steps := []func() error{
-		func() error {
-			return timed("prepare+mount", func() error { return c.mount(c.sn.Prepare(ctx, active, c.base, kept())) })
-		},
-		c.write,
-		func() error {
-			return timed("unmount+commit", func() error {
-				if err := c.unmount(); err != nil {
-					return err
-				}
-				return c.sn.Commit(ctx, committed, active, kept())
-			})
-		},
-		func() error {
-			return timed("view+mount", func() error { return c.mount(c.sn.View(ctx, view, committed, kept())) })
-		},
-		c.unmount,
-		func() error { return c.remove(ctx, view, committed) },
-		// As a container's goes: it was written to.
-		func() error { return c.mount(c.sn.Prepare(ctx, written, c.base, kept())) },
-		c.write,
-		c.unmount,
-		func() error { return timed("remove", func() error { return c.remove(ctx, written) }) },
-	}
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.sn.Commit(ctx, name, key, kept())
 }
 
 func (c *contender) mount(mounts []mount.Mount, err error) error {
@@ -208,38 +104,81 @@ func (c *contender) mount(mounts []mount.Mount, err error) error {
 
 func (c *contender) unmount() error { return mount.UnmountAll(c.target, 0) }
 
-func (c *contender) write() error {
-	return os.WriteFile(filepath.Join(c.target, "new"), make([]byte, 100_000), 0o644)
+func (c *contender) seed(number int) string { return fmt.Sprintf("%s-seed-%d", c.name, number) }
+
+// fill prepares snapshots until there are so many, and sees to it that they are what they should be.
+func (c *contender) fill(ctx context.Context, count int) error {
+	ctx = in(ctx)
+	start, told := time.Now(), time.Now()
+	filled, err := c.filled(ctx)
+	if err != nil {
+		return err
+	}
+	first := filled
+	for filled < count {
+		keys := make([]string, min(seedsAtOnce, count-filled))
+		for i := range keys {
+			keys[i] = c.seed(filled + i)
+		}
+		if _, err := c.prepareAll(ctx, keys); err != nil {
+			return err
+		}
+		filled += len(keys)
+		if time.Since(told) > tellEvery {
+			left := time.Since(start) / time.Duration(filled-first) * time.Duration(count-filled)
+			progress("%s: %d of %d snapshots; the others take about %s", c.name, filled, count, left.Round(time.Second))
+			told = time.Now()
+		}
+	}
+	progress("%s holds %d snapshots (%s)", c.name, filled, time.Since(start).Round(time.Second))
+	return c.checkSeed(ctx, filled-1)
 }
 
-func (c *contender) image(ctx context.Context, timed timer) error {
-	var names []string
-	err := timed(fmt.Sprintf("unpack %d layers", layers), func() error {
-		parent := ""
-		for number := range layers {
-			name, err := c.layer(ctx, parent, number)
-			if err != nil {
-				return err
-			}
-			names = append([]string{name}, names...)
-			parent = name
+func (c *contender) filled(ctx context.Context) (count int, err error) {
+	err = c.sn.Walk(ctx, func(_ context.Context, info snapshots.Info) error {
+		if strings.HasPrefix(info.Name, c.name+"-seed-") {
+			count++
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return timed(fmt.Sprintf("remove %d layers", layers), func() error { return c.remove(ctx, names...) })
+	return count, err
 }
 
-func (c *contender) many(ctx context.Context, timed timer) error {
-	var keys []string
-	err := timed(fmt.Sprintf("%d prepares at once", parallel), func() (err error) {
-		keys, err = c.prepareMany(ctx, parallel)
+func (c *contender) checkSeed(ctx context.Context, number int) error {
+	if err := c.mount(c.sn.Mounts(ctx, c.seed(number))); err != nil {
 		return err
-	})
+	}
+	_, err := os.Stat(filepath.Join(c.target, fileName(0, filesPerLayer-1)))
+	return errors.Join(err, c.unmount())
+}
+
+// prepareAll prepares all at once, and tells how long each took.
+func (c *contender) prepareAll(ctx context.Context, keys []string) ([]time.Duration, error) {
+	taken := make([]time.Duration, len(keys))
+	errs := make([]error, len(keys))
+	var group sync.WaitGroup
+	for i, key := range keys {
+		group.Go(func() {
+			start := time.Now()
+			_, errs[i] = c.sn.Prepare(ctx, key, c.base, kept())
+			taken[i] = time.Since(start)
+		})
+	}
+	group.Wait()
+	return taken, errors.Join(errs...)
+}
+
+// remove takes snapshots out of containerd's database and has it collect garbage: that is when they go. A lease that is
+// deleted synchronously is answered when every snapshotter has removed and cleaned up.
+func (c *contender) remove(ctx context.Context, names ...string) error {
+	for _, name := range names {
+		if err := c.sn.Remove(ctx, name); err != nil {
+			return err
+		}
+	}
+	lease, err := c.leases.Create(ctx, leases.WithRandomID())
 	if err != nil {
 		return err
 	}
-	return timed(fmt.Sprintf("remove %d", parallel), func() error { return c.remove(ctx, keys...) })
+	return c.leases.Delete(ctx, lease, leases.SynchronousDelete)
 }

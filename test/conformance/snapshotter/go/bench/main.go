@@ -1,6 +1,7 @@
-// Command bench times what containerd does with snapshotters, side by side: each contender has a containerd of its own,
-// and in each round all of them do the same, in an order that changes. It prints JSON: milliseconds by contender and
-// operation.
+// Command bench times what containerd does with snapshotters, side by side: in each round all contenders do the same, by
+// turns and in an order that changes. It prints JSON: milliseconds by contender and operation.
+//
+// What it made it finds again when it runs another time, with more snapshots to be present.
 package main
 
 import (
@@ -11,6 +12,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 type contenderFlags []string
@@ -30,17 +33,22 @@ type phase struct {
 func main() {
 	var specs contenderFlags
 	flag.Var(&specs, "contender", "NAME=SOCKET,SNAPSHOTTER; repeat it for each")
-	rounds := flag.Int("rounds", 5, "how often each operation is measured")
-	present := flag.Int("present", 2000, "how many snapshots there are in the second phase")
+	rounds := flag.Int("rounds", 5, "how often each operation is measured; with 0, snapshots are made and that is all")
+	present := flag.Int("present", 10, "how many snapshots there are meanwhile")
 	dir := flag.String("dir", "", "an empty directory to mount in")
+	only := flag.String("only", "", "which groups of operations, with commas between them: layer, image, parallel")
 	flag.Parse()
-	if err := run(context.Background(), specs, *dir, *rounds, *present); err != nil {
+	if err := run(context.Background(), specs, *dir, *only, *rounds, *present); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, specs []string, dir string, rounds, present int) error {
+func run(ctx context.Context, specs []string, dir, only string, rounds, present int) error {
+	steps, err := chooseSteps(only)
+	if err != nil {
+		return err
+	}
 	var contenders []*contender
 	for _, spec := range specs {
 		c, err := dial(ctx, spec, dir)
@@ -49,41 +57,41 @@ func run(ctx context.Context, specs []string, dir string, rounds, present int) e
 		}
 		contenders = append(contenders, c)
 	}
-	var phases []phase
-	for _, count := range []int{10, present} {
-		for _, c := range contenders {
-			start := time.Now()
-			if err := c.fill(ctx, count); err != nil {
-				return fmt.Errorf("%s: filling: %w", c.name, err)
-			}
-			fmt.Fprintf(os.Stderr, "%s holds %d snapshots (%.0f s)\n", c.name, count, time.Since(start).Seconds())
+	for _, c := range contenders {
+		if err := c.fill(ctx, present); err != nil {
+			return fmt.Errorf("%s: making %d snapshots: %w", c.name, present, err)
 		}
-		measured, err := measure(ctx, contenders, rounds)
-		if err != nil {
-			return err
-		}
-		phases = append(phases, phase{count, measured})
 	}
-	return json.NewEncoder(os.Stdout).Encode(phases)
+	measured, err := measure(ctx, contenders, steps, rounds)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(phase{present, measured})
 }
 
-func measure(ctx context.Context, contenders []*contender, rounds int) (times, error) {
+func measure(ctx context.Context, contenders []*contender, steps []step, rounds int) (times, error) {
 	measured := times{}
+	for _, c := range contenders {
+		measured[c.name] = map[string][]float64{}
+	}
+	start := time.Now()
+	turn := 0
 	for round := range rounds {
-		for i := range contenders {
-			c := contenders[(i+round)%len(contenders)]
-			taken, err := c.round(ctx)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", c.name, err)
-			}
-			if measured[c.name] == nil {
-				measured[c.name] = map[string][]float64{}
-			}
-			for op, d := range taken {
-				measured[c.name][op] = append(measured[c.name][op], float64(d)/float64(time.Millisecond))
+		for _, step := range steps {
+			turn++
+			for i := range contenders {
+				c := contenders[(i+turn)%len(contenders)]
+				// What others left to be written is not for this one to wait for.
+				unix.Sync()
+				if err := step(c, ctx, measured[c.name]); err != nil {
+					return nil, fmt.Errorf("%s: %w", c.name, err)
+				}
 			}
 		}
-		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, rounds)
+		left := time.Since(start) / time.Duration(round+1) * time.Duration(rounds-round-1)
+		progress("round %d of %d; the others take about %s", round+1, rounds, left.Round(time.Second))
 	}
 	return measured, nil
 }
+
+func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

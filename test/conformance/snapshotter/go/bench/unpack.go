@@ -16,9 +16,13 @@ const (
 	bytesPerLayer = 2 << 20
 )
 
-// layerTar makes a layer, always the same for one number: files of all sizes, which hardly compress.
 var layerTars sync.Map
 
+func fileName(layer, file int) string {
+	return fmt.Sprintf("usr/share/%d/%d/file-%d", layer, file%20, file)
+}
+
+// layerTar makes a layer, always the same for one number: files of all sizes, which hardly compress.
 func layerTar(number int) []byte {
 	if known, ok := layerTars.Load(number); ok {
 		return known.([]byte)
@@ -29,9 +33,8 @@ func layerTar(number int) []byte {
 	for i := range filesPerLayer {
 		content := make([]byte, random.Intn(2*bytesPerLayer/filesPerLayer))
 		random.Read(content)
-		name := fmt.Sprintf("usr/share/%d/%d/file-%d", number, i%20, i)
 		// A bytes.Buffer takes everything.
-		_ = writer.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(content))})
+		_ = writer.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: fileName(number, i), Mode: 0o644, Size: int64(len(content))})
 		_, _ = writer.Write(content)
 	}
 	_ = writer.Close()
