@@ -44,7 +44,7 @@ export function chooseContenders(names: readonly string[]): readonly Contender[]
 export const waitFor = (vm: Vm, condition: string) =>
   vm.succeed(['sh', '-c', `until ${condition}; do sleep 0.2; done`], { timeoutMs: READY_MS });
 
-/** Something that runs in the machine until it is ended, or the machine is. */
+/** Something that runs in the machine until it is stopped, or the machine is. */
 export interface Service {
   stop(): Promise<void>;
 }
@@ -74,22 +74,18 @@ export async function makeHome(vm: Vm, { name, dataset }: Contender): Promise<vo
   await vm.succeed(['mkdir', '-p', `${DIR}/${name}/root`]);
 }
 
-/** `zfsSocket`: a snapshotter that stands in for containerd's own zfs. */
-export async function startContainerd(vm: Vm, contender: Contender, zfsSocket?: string): Promise<Service> {
+export async function startContainerd(vm: Vm, contender: Contender): Promise<Service> {
   const home = `${DIR}/${contender.name}`;
-  const proxy = (name: string, address: string) =>
-    `[proxy_plugins.${name}]\n  type = "snapshot"\n  address = "${address}"\n`;
-  const disabled = [
-    'io.containerd.grpc.v1.cri',
-    ...(zfsSocket === undefined ? [] : ['io.containerd.snapshotter.v1.zfs']),
-  ];
   const config = `version = 2
 root = "${home}/root"
 state = "/run/bench-${contender.name}"
-disabled_plugins = ${JSON.stringify(disabled)}
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [grpc]
   address = "${socketOf(contender)}"
-${proxy('layerfs', LAYERFS_SOCKET)}${zfsSocket === undefined ? '' : proxy('zfs', zfsSocket)}`;
+[proxy_plugins.layerfs]
+  type = "snapshot"
+  address = "${LAYERFS_SOCKET}"
+`;
   await vm.succeed(['tee', `${home}/config.toml`], { input: config });
   const service = startService(vm, contender.name, ['containerd', '--config', `${home}/config.toml`]);
   await waitFor(vm, `ctr --address ${socketOf(contender)} version >/dev/null 2>&1`);

@@ -1,24 +1,27 @@
 import type { Vm } from '../vm/vm.ts';
-import { DIR, startContainerd, startService, waitFor, ZFS } from './contenders.ts';
+import { DIR, ZFS } from './contenders.ts';
 
-const SOCKET = `${DIR}/seed.sock`;
 const WORKER = '/work/dist/lib/proxmox-lxcri/layerfs-worker';
+/** Far more than it takes. */
+const LIMIT_MS = 15 * 60_000;
 
 /**
- * Thousands of snapshots by containerd's zfs snapshotter take an hour without KVM. So while `fill` makes them, another
- * program stands in for it, that leaves the same records and the same clones (../conformance/snapshotter/go/seed). Its
- * containerd must not run.
+ * Thousands of snapshots by containerd's zfs snapshotter take an hour without KVM. So another program leaves the same
+ * records and the same clones (../conformance/snapshotter/go/seed), and the one that measures finds them there. Their
+ * containerd must not run meanwhile.
+ *
+ * @throws Error if it fails
  */
-export async function seedZfs(vm: Vm, fill: (vm: Vm) => Promise<unknown>): Promise<void> {
-  const { name, at } = ZFS.dataset ?? { name: '', at: '' };
-  const arguments_ = [SOCKET, `${at}/metadata.db`, name, WORKER, `${DIR}/seed.lock`];
-  const seed = startService(vm, 'seed', [`${DIR}/seed`, ...arguments_]);
-  await waitFor(vm, `test -S ${SOCKET}`);
-  const containerd = await startContainerd(vm, ZFS, SOCKET);
-  try {
-    await fill(vm);
-  } finally {
-    await containerd.stop();
-    await seed.stop();
-  }
+export async function seedZfs(vm: Vm, count: number): Promise<void> {
+  const options = {
+    root: `${DIR}/zfs/root`,
+    dataset: ZFS.dataset?.name ?? '',
+    worker: WORKER,
+    namespace: 'bench',
+    parent: 'zfs-base',
+    prefix: 'zfs-seed-',
+    count: String(count),
+  };
+  const argv = Object.entries(options).flatMap(([name, value]) => [`-${name}`, value]);
+  await vm.succeed([`${DIR}/seed`, ...argv], { timeoutMs: LIMIT_MS });
 }

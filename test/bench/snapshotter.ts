@@ -87,8 +87,8 @@ async function benchInVm(
     const few = await runProgram(vm, [...all, '-present', String(FEW)], progress);
     if (services.has(ZFS)) {
       await services.get(ZFS)?.stop();
-      const seed = [...bench, '-rounds', '0', '-present', String(snapshots), ...asArgument(ZFS)];
-      await seedZfs(vm, (run) => runProgram(run, seed, progress));
+      progress(`making ${snapshots} snapshots for zfs`);
+      await seedZfs(vm, snapshots);
       await startContainerd(vm, ZFS);
     }
     const many = await runProgram(vm, [...all, '-present', String(snapshots)], progress);

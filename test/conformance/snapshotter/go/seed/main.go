@@ -1,64 +1,91 @@
-// Command seed stands in for containerd's zfs snapshotter while many snapshots are made for a benchmark: it writes the
-// same records, by the same code of containerd's, into the same database, and makes the same clones. Only the three
-// processes that the real one starts for each, one after another, are left out. It serves on a Unix socket until SIGTERM:
-//
-//	seed SOCKET DATABASE DATASET WORKER LOCK-FILE
-//
-// WORKER is LayerFS's program that asks OpenZFS's library for many clones at once.
+// Command seed makes many snapshots of containerd's zfs snapshotter for a benchmark, while that containerd does not run: it
+// writes the same records, by containerd's own code, into the same databases, and makes the same clones. Only the three
+// processes that the snapshotter starts for each, one after another, are left out. What is there already it leaves alone.
 package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
-	"net"
 	"os"
-	"os/signal"
-	"syscall"
+	"path/filepath"
+	"sync"
+	"time"
 
-	api "github.com/containerd/containerd/api/services/snapshots/v1"
-	"github.com/containerd/containerd/v2/contrib/snapshotservice"
+	"github.com/containerd/containerd/v2/core/metadata"
 	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/core/snapshots/storage"
-	"google.golang.org/grpc"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/errdefs"
+	"go.etcd.io/bbolt"
 )
 
+const atOnce = 64
+
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	root := flag.String("root", "", "containerd's root directory")
+	dataset := flag.String("dataset", "", "the dataset of its zfs snapshotter, which is mounted")
+	program := flag.String("worker", "", "LayerFS's program that asks OpenZFS's library for many clones at once")
+	namespace := flag.String("namespace", "", "containerd's namespace")
+	parent := flag.String("parent", "", "the committed snapshot of which all are made")
+	prefix := flag.String("prefix", "", "what the keys begin with; a number follows")
+	count := flag.Int("count", 0, "how many there shall be, numbered from 0")
+	flag.Parse()
+	worker, err := startWorker(*program, filepath.Join(*root, "seed.lock"))
+	if err == nil {
+		ctx := namespaces.WithNamespace(context.Background(), *namespace)
+		err = seed(ctx, *root, &seeder{dataset: *dataset, worker: worker}, *parent, *prefix, *count)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "seed:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
-	if len(args) != 5 {
-		return fmt.Errorf("usage: seed SOCKET DATABASE DATASET WORKER LOCK-FILE")
-	}
-	records, err := storage.NewMetaStore(args[1])
+func seed(ctx context.Context, root string, zfs *seeder, parent, prefix string, count int) (err error) {
+	zfs.records, err = storage.NewMetaStore(filepath.Join(root, "io.containerd.snapshotter.v1.zfs", "metadata.db"))
 	if err != nil {
 		return err
 	}
-	defer records.Close()
-	worker, err := startWorker(args[3], args[4])
+	defer zfs.records.Close()
+	bolt, err := bbolt.Open(filepath.Join(root, "io.containerd.metadata.v1.bolt", "meta.db"), 0o644, nil)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("unix", args[0])
-	if err != nil {
-		return err
-	}
-	server := grpc.NewServer()
-	api.RegisterSnapshotsServer(server, snapshotservice.FromSnapshotter(&seeder{records: records, dataset: args[2], worker: worker}))
-	terminated := make(chan os.Signal, 1)
-	signal.Notify(terminated, syscall.SIGTERM)
-	go func() {
-		<-terminated
-		server.GracefulStop()
-	}()
-	return server.Serve(listener)
+	// They are for a benchmark, and synced once, at the end.
+	bolt.NoSync = true
+	// Init is left out: it would take the database to a newer version than its containerd's.
+	db := metadata.NewDB(bolt, nil, map[string]snapshots.Snapshotter{"zfs": zfs})
+	err = prepareAll(ctx, db.Snapshotter("zfs"), parent, prefix, count)
+	return errors.Join(err, bolt.Sync(), bolt.Close())
 }
 
-// A seeder prepares, and lists what there is, which containerd's garbage collection wants. It has nothing else.
+func prepareAll(ctx context.Context, sn snapshots.Snapshotter, parent, prefix string, count int) error {
+	labels := snapshots.WithLabels(map[string]string{"containerd.io/gc.root": time.Now().UTC().Format(time.RFC3339)})
+	numbers := make(chan int)
+	errs := make([]error, atOnce)
+	var group sync.WaitGroup
+	for i := range errs {
+		group.Go(func() {
+			for number := range numbers {
+				_, err := sn.Prepare(ctx, fmt.Sprint(prefix, number), parent, labels)
+				if err != nil && !errdefs.IsAlreadyExists(err) && errs[i] == nil {
+					errs[i] = err
+				}
+			}
+		})
+	}
+	for number := range count {
+		numbers <- number
+	}
+	close(numbers)
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// A seeder stands in for containerd's zfs snapshotter, as far as Prepare.
 type seeder struct {
 	snapshots.Snapshotter
 	records *storage.MetaStore
@@ -85,23 +112,3 @@ func (s *seeder) Prepare(ctx context.Context, key, parent string, opts ...snapsh
 	}
 	return []mount.Mount{{Type: "zfs", Source: clone}}, nil
 }
-
-func (s *seeder) Stat(ctx context.Context, key string) (info snapshots.Info, err error) {
-	err = s.records.WithTransaction(ctx, false, func(ctx context.Context) error {
-		_, info, _, err = storage.GetInfo(ctx, key)
-		return err
-	})
-	return info, err
-}
-
-func (s *seeder) Walk(ctx context.Context, fn snapshots.WalkFunc, filters ...string) error {
-	return s.records.WithTransaction(ctx, false, func(ctx context.Context) error {
-		return storage.WalkInfo(ctx, fn, filters...)
-	})
-}
-
-func (s *seeder) Remove(_ context.Context, key string) error {
-	return fmt.Errorf("nothing is removed while snapshots are made, and so not %s", key)
-}
-
-func (s *seeder) Close() error { return nil }
