@@ -30,7 +30,7 @@ export type ResponseOf<D extends GenericDefinition, M extends keyof D['methods']
   D['methods'][M]['responseType']
 >;
 
-/** What grpc-js wants to know of a service. */
+/** What grpc-js wants to know of a service. An answer in a Buffer is one that is encoded already. */
 export function serviceDefinition({ fullName, methods }: GenericDefinition): ServiceDefinition {
   const entries = Object.entries(methods).map(([key, method]) => {
     const { name, requestStream, responseStream } = method;
@@ -44,7 +44,8 @@ export function serviceDefinition({ fullName, methods }: GenericDefinition): Ser
         responseStream,
         requestSerialize: (message: unknown) => Buffer.from(requestType.encode(message).finish()),
         requestDeserialize: (bytes: Buffer) => requestType.decode(bytes),
-        responseSerialize: (message: unknown) => Buffer.from(responseType.encode(message).finish()),
+        responseSerialize: (message: unknown) =>
+          Buffer.isBuffer(message) ? message : Buffer.from(responseType.encode(message).finish()),
         responseDeserialize: (bytes: Buffer) => responseType.decode(bytes),
       },
     ];

@@ -52,6 +52,7 @@ export class LayerFs {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #defaultMaxBytes: bigint | undefined;
+  readonly #infos = new WeakMap<Layer, LayerInfo>();
   #lastId: bigint;
 
   private constructor(store: Store, restored: Restored, lastId: string, options: LayerFsOptions) {
@@ -269,9 +270,15 @@ export class LayerFs {
     await Promise.all([this.sweeper.close(), this.store.close()]);
   }
 
+  /** The same object for as long as nothing of it changes. */
   #info(layer: Layer): LayerInfo {
+    const parent = this.graph.parentName(layer);
+    const known = this.#infos.get(layer);
+    if (known?.parent === parent) return known;
     const { name, kind, labels, createdAt, updatedAt } = layer;
-    return { name, parent: this.graph.parentName(layer), kind, labels, createdAt, updatedAt };
+    const info = { name, parent, kind, labels, createdAt, updatedAt };
+    this.#infos.set(layer, info);
+    return info;
   }
 }
 

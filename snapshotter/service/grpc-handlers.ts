@@ -10,13 +10,15 @@ import type { Logger } from '../../common/logger.ts';
 
 /**
  * For each method a function; one that streams its answer is a generator, one that is given a stream iterates over it,
- * and `signal` says that nobody listens any more.
+ * and `signal` says that nobody listens any more. Of a streamed answer, what is in a Buffer is encoded already.
  */
 export type Handlers<D extends GenericDefinition> = {
   [M in keyof D['methods']]: (
     request: D['methods'][M]['requestStream'] extends true ? AsyncIterable<RequestOf<D, M>> : RequestOf<D, M>,
     signal: AbortSignal,
-  ) => D['methods'][M]['responseStream'] extends true ? AsyncIterable<ResponseOf<D, M>> : Promise<ResponseOf<D, M>>;
+  ) => D['methods'][M]['responseStream'] extends true
+    ? AsyncIterable<ResponseOf<D, M> | Buffer>
+    : Promise<ResponseOf<D, M>>;
 };
 
 type UntypedHandler = (request: unknown, signal: AbortSignal) => Promise<unknown> | AsyncIterable<unknown>;

@@ -1,26 +1,14 @@
-import type {
-  Info,
-  Kind as WireKind,
-  SnapshotsDefinition,
-} from '../../proto/gen/containerd/services/snapshots/v1/snapshots.ts';
-import { Kind } from '../../proto/gen/containerd/services/snapshots/v1/snapshots.ts';
+import type { SnapshotsDefinition } from '../../proto/gen/containerd/services/snapshots/v1/snapshots.ts';
 import { invalidArgument } from '../../common/errors.ts';
 import type { LayerFs } from '../layerfs/layerfs.ts';
-import { BY_HAND_LABEL, type LayerInfo, type LayerKind, type Mount } from '../layerfs/layer.ts';
+import { BY_HAND_LABEL, type LayerInfo, type Mount } from '../layerfs/layer.ts';
 import { parseFilters, type Fields } from './filter.ts';
 import type { Handlers } from './grpc-handlers.ts';
-
-const KINDS: Readonly<Record<LayerKind, WireKind>> = {
-  view: Kind.VIEW,
-  active: Kind.ACTIVE,
-  committed: Kind.COMMITTED,
-};
-
-/** A message of List stays far below gRPC's limit of 4 MiB, though a layer may have that much in labels alone. */
-const MAX_LIST_BYTES = 1 << 20;
+import { ListMessages, toInfo } from './list-messages.ts';
 
 /** containerd's Snapshots service (api/services/snapshots/v1) on top of LayerFS. */
 export function snapshotsHandlers(layerFs: LayerFs): Handlers<typeof SnapshotsDefinition> {
+  const messages = new ListMessages();
   return {
     prepare: async ({ key, parent, labels }) => ({
       mounts: toWire(await layerFs.prepare({ key, parent, labels })),
@@ -46,7 +34,7 @@ export function snapshotsHandlers(layerFs: LayerFs): Handlers<typeof SnapshotsDe
       const matches = parseFilters(filters);
       const isMeant = (layer: LayerInfo) => filters.length > 0 || layer.labels[BY_HAND_LABEL] === undefined;
       const infos = layerFs.list().filter((layer) => isMeant(layer) && matches(fieldsOf(layer)));
-      yield* inMessages(infos);
+      yield* messages.of(infos);
       // A caller with no layers gets an end without a message: so it must wait for nothing here.
       await Promise.resolve();
     },
@@ -72,20 +60,6 @@ function refuseRebase({ name, parent: actual }: LayerInfo, parent: string): void
 
 const toWire = (mounts: readonly Mount[]) => mounts.map((mount) => ({ ...mount, options: [...mount.options] }));
 
-function toInfo({ name, parent, kind, labels, createdAt, updatedAt }: LayerInfo): Info {
-  return {
-    name,
-    parent,
-    kind: KINDS[kind],
-    labels: { ...labels },
-    createdAt: toTimestamp(createdAt),
-    updatedAt: toTimestamp(updatedAt),
-  };
-}
-
-const NANOSECONDS = 1_000_000_000n;
-const toTimestamp = (time: bigint) => ({ seconds: time / NANOSECONDS, nanos: Number(time % NANOSECONDS) });
-
 /** The fields that a filter can name: containerd, core/snapshots/storage/bolt.go. */
 export const fieldsOf =
   (layer: LayerInfo): Fields =>
@@ -96,24 +70,3 @@ export const fieldsOf =
     if (first === 'name' || first === 'parent' || first === 'kind') return layer[first];
     return undefined;
   };
-
-function* inMessages(layers: readonly LayerInfo[]): Generator<{ info: Info[] }> {
-  let info: Info[] = [];
-  let bytes = 0;
-  for (const layer of layers) {
-    info.push(toInfo(layer));
-    bytes += sizeOf(layer);
-    if (bytes < MAX_LIST_BYTES) continue;
-    yield { info };
-    info = [];
-    bytes = 0;
-  }
-  if (info.length > 0) yield { info };
-}
-
-/** About as much as it takes on the wire. */
-const sizeOf = ({ name, parent, labels }: LayerInfo) =>
-  Object.entries(labels).reduce(
-    (sum, [key, value]) => sum + key.length + value.length + 8,
-    name.length + parent.length + 64,
-  );

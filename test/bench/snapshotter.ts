@@ -82,8 +82,8 @@ async function benchInVm(
       await makeHome(vm, contender);
       services.set(contender, await startContainerd(vm, contender));
     }
-    const bench = [`${DIR}/bench`, '-dir', `${DIR}/mnt`];
-    const all = [...bench, '-rounds', String(rounds), ...contenders.flatMap(asArgument)];
+    const bench = [`${DIR}/bench`, '-dir', `${DIR}/mnt`, '-pool', POOL, '-rounds', String(rounds)];
+    const all = [...bench, ...contenders.flatMap(asArgument)];
     const few = await runProgram(vm, [...all, '-present', String(FEW)], progress);
     if (services.has(ZFS)) {
       await services.get(ZFS)?.stop();

@@ -21,8 +21,8 @@ return 0
 
 /**
  * MARK [dataset DATASET | record SNAPSHOT PROPERTY]...: destroys datasets with their snapshots, and records, which are
- * PROPERTY, PROPERTY.1 and on. A dataset that cannot go keeps the property MARK. Clones of a container's file system, unlike layers on a layer, take
- * over what they share. Returns what failed: a table from dataset to errno.
+ * PROPERTY, PROPERTY.1 and on. A dataset that cannot go keeps the property MARK. Clones of a container's file system,
+ * unlike layers on a layer, take over what they share. Returns what failed: a table from dataset to errno.
  */
 export const DESTROY = `
 args = ...
@@ -49,7 +49,10 @@ function destroy(dataset)
   for _, snapshot in ipairs(collect(zfs.list.snapshots, dataset)) do
     if not is_layer(snapshot) then
       for _, clone in ipairs(collect(zfs.list.clones, snapshot)) do
-        zfs.sync.promote(clone)
+        err = zfs.sync.promote(clone)
+        if err ~= 0 then
+          return err
+        end
       end
     end
   end

@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -36,15 +37,16 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often each operation is measured; with 0, snapshots are made and that is all")
 	present := flag.Int("present", 10, "how many snapshots there are meanwhile")
 	dir := flag.String("dir", "", "an empty directory to mount in")
+	pool := flag.String("pool", "", "a ZFS pool that contenders share")
 	only := flag.String("only", "", "which groups of operations, with commas between them: layer, image, parallel")
 	flag.Parse()
-	if err := run(context.Background(), specs, *dir, *only, *rounds, *present); err != nil {
+	if err := run(context.Background(), specs, *dir, *only, *pool, *rounds, *present); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, specs []string, dir, only string, rounds, present int) error {
+func run(ctx context.Context, specs []string, dir, only, pool string, rounds, present int) error {
 	steps, err := chooseSteps(only)
 	if err != nil {
 		return err
@@ -62,14 +64,14 @@ func run(ctx context.Context, specs []string, dir, only string, rounds, present 
 			return fmt.Errorf("%s: making %d snapshots: %w", c.name, present, err)
 		}
 	}
-	measured, err := measure(ctx, contenders, steps, rounds)
+	measured, err := measure(ctx, contenders, steps, pool, rounds)
 	if err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(phase{present, measured})
 }
 
-func measure(ctx context.Context, contenders []*contender, steps []step, rounds int) (times, error) {
+func measure(ctx context.Context, contenders []*contender, steps []step, pool string, rounds int) (times, error) {
 	measured := times{}
 	for _, c := range contenders {
 		measured[c.name] = map[string][]float64{}
@@ -81,8 +83,9 @@ func measure(ctx context.Context, contenders []*contender, steps []step, rounds 
 			turn++
 			for i := range contenders {
 				c := contenders[(i+turn)%len(contenders)]
-				// What others left to be written is not for this one to wait for.
-				unix.Sync()
+				if err := settle(ctx, pool); err != nil {
+					return nil, err
+				}
 				if err := step(c, ctx, measured[c.name]); err != nil {
 					return nil, fmt.Errorf("%s: %w", c.name, err)
 				}
@@ -92,6 +95,20 @@ func measure(ctx context.Context, contenders []*contender, steps []step, rounds 
 		progress("round %d of %d; the others take about %s", round+1, rounds, left.Round(time.Second))
 	}
 	return measured, nil
+}
+
+// settle sees to it that a contender does not wait for what the one before it left to be written, or to be freed.
+func settle(ctx context.Context, pool string) error {
+	unix.Sync()
+	if pool == "" {
+		return nil
+	}
+	for _, command := range [][]string{{"sync", pool}, {"wait", "-t", "free", pool}} {
+		if output, err := exec.CommandContext(ctx, "zpool", command...).CombinedOutput(); err != nil {
+			return fmt.Errorf("zpool %s: %w: %s", strings.Join(command, " "), err, output)
+		}
+	}
+	return nil
 }
 
 func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
