@@ -2,6 +2,7 @@ import { failedPrecondition, invalidArgument } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Store } from '../stores/store.ts';
 import { Clock } from './clock.ts';
+import { acceptLabels } from './labels.ts';
 import { quote, type LayerGraph } from './layer-graph.ts';
 import { LayerQueues } from './layer-queues.ts';
 import type { Labels, Layer, LayerInfo, LayerKind, Mount, Usage } from './layer.ts';
@@ -9,7 +10,7 @@ import { maxBytesOf } from './max-size.ts';
 import { OrphanSweeper } from './orphan-sweeper.ts';
 import { restoreGraph, type Restored } from './restore-graph.ts';
 import { Sweeper } from './sweeper.ts';
-import { changeLabels, withoutEmpty } from './update.ts';
+import { changeLabels } from './update.ts';
 
 export interface LayerFsOptions {
   readonly logger: Logger;
@@ -100,46 +101,39 @@ export class LayerFs {
     const maxBytes = kind === 'active' ? maxBytesOf(labels, this.#defaultMaxBytes) : undefined;
     return this.queues.run(key, async () => {
       const parent = parentName === '' ? undefined : this.graph.getParent(parentName);
-      const reservation = this.graph.reserve(key, parent);
-      const layer = this.#newLayer(kind, key, parent, labels);
-      try {
-        const ancestors = parent === undefined ? [] : [parent, ...this.graph.ancestors(parent)];
-        const mounts = await this.#createInStore(layer, ancestors, maxBytes);
-        this.graph.add(layer);
-        return mounts;
-      } finally {
-        reservation.drop();
-        this.underWay.delete(layer.id);
-      }
+      const ancestors = parent === undefined ? [] : [parent, ...this.graph.ancestors(parent)];
+      const made = { kind, name: key, parent, labels } as const;
+      return this.#make(made, async (layer) => {
+        await this.store.create(layer, ancestors, maxBytes === undefined ? {} : { maxBytes });
+        return this.store.mounts(layer, ancestors);
+      });
     });
   }
 
   /** Makes a layer by `make`; if that fails, what there is of it is destroyed. @throws StatusError AlreadyExists */
-  async make({ kind, name, parent, labels }: MadeLayer, make: (layer: Layer) => Promise<void>): Promise<Layer> {
-    checkName(name, 'name');
-    const reservation = this.graph.reserve(name, parent);
-    const layer = this.#newLayer(kind, name, parent, labels);
-    try {
+  async make(made: MadeLayer, make: (layer: Layer) => Promise<void>): Promise<Layer> {
+    checkName(made.name, 'name');
+    return this.#make(made, async (layer) => {
       await make(layer);
-      this.graph.add(layer);
       return layer;
+    });
+  }
+
+  async #make<T>({ kind, name, parent, labels }: MadeLayer, make: (layer: Layer) => Promise<T>): Promise<T> {
+    const accepted = acceptLabels(labels);
+    const reservation = this.graph.reserve(name, parent);
+    const layer = this.#newLayer(kind, name, parent, accepted);
+    try {
+      const result = await make(layer);
+      this.graph.add(layer);
+      return result;
     } catch (error) {
+      // Whether anything was made is not always known.
       this.sweeper.add(layer);
       throw error;
     } finally {
       reservation.drop();
       this.underWay.delete(layer.id);
-    }
-  }
-
-  async #createInStore(layer: Layer, ancestors: readonly Layer[], maxBytes: bigint | undefined): Promise<Mount[]> {
-    try {
-      await this.store.create(layer, ancestors, maxBytes === undefined ? {} : { maxBytes });
-      return await this.store.mounts(layer, ancestors);
-    } catch (error) {
-      // Whether anything was made is not always known.
-      this.sweeper.add(layer);
-      throw error;
     }
   }
 
@@ -162,7 +156,7 @@ export class LayerFs {
       kind,
       name,
       ...(parent && { parent: parent.id }),
-      labels: withoutEmpty(labels),
+      labels,
       createdAt: now,
       updatedAt: now,
     };
@@ -183,6 +177,7 @@ export class LayerFs {
   /** Labels and times are new with the commit, as in containerd's own snapshotters. */
   async commit({ key, name, labels }: { key: string; name: string; labels: Labels }): Promise<void> {
     checkName(name, 'name');
+    const accepted = acceptLabels(labels);
     await this.queues.run(key, async () => {
       const active = this.graph.get(key);
       if (active.kind !== 'active') {
@@ -197,7 +192,7 @@ export class LayerFs {
           ...active,
           kind: 'committed',
           name,
-          labels: withoutEmpty(labels),
+          labels: accepted,
           createdAt: now,
           updatedAt: now,
         };

@@ -1,4 +1,5 @@
 import { invalidArgument } from '../../common/errors.ts';
+import { acceptLabels } from './labels.ts';
 import type { Labels } from './layer.ts';
 
 const PREFIX = 'labels.';
@@ -10,20 +11,16 @@ const PREFIX = 'labels.';
  */
 export function changeLabels(before: Labels, given: Labels, paths: readonly string[]): Labels {
   for (const path of paths) checkPath(path);
-  if (paths.length === 0 || paths.includes('labels')) return withoutEmpty(given);
+  if (paths.length === 0 || paths.includes('labels')) return acceptLabels(given);
   const labels = new Map(Object.entries(before));
   for (const path of paths) {
     const key = path.slice(PREFIX.length);
     labels.set(key, Object.hasOwn(given, key) ? (given[key] ?? '') : '');
   }
-  return withoutEmpty(Object.fromEntries(labels));
+  return acceptLabels(Object.fromEntries(labels));
 }
 
 function checkPath(path: string): void {
-  if (path === 'labels' || path.startsWith(PREFIX)) return;
+  if (path === 'labels' || (path.startsWith(PREFIX) && path !== PREFIX)) return;
   throw invalidArgument(`update_mask ${JSON.stringify(path)} cannot be changed: only labels and labels.KEY can`);
 }
-
-/** An empty label is none: containerd's own snapshotters do not keep it. */
-export const withoutEmpty = (labels: Labels): Labels =>
-  Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== ''));

@@ -69,7 +69,8 @@ function removed({ sweeper, store }: LayerFs): Problem[] {
 }
 
 /** Layers of which the store has nothing any more. */
-function missing({ graph, store }: LayerFs, { inspection, settled }: View): Problem[] {
+function missing(layerFs: LayerFs, { inspection, settled }: View): Problem[] {
+  const { graph, store } = layerFs;
   const present = new Set([
     ...inspection.layers.map(({ id }) => id),
     ...inspection.damaged.map(({ id }) => id),
@@ -87,7 +88,10 @@ function missing({ graph, store }: LayerFs, { inspection, settled }: View): Prob
         ? 'remove the images and containers that stand on it, and check again'
         : {
             does: 'forget it; containerd then unpacks its image again',
-            apply: () => Promise.resolve(graph.remove(layer.name)).then(() => undefined),
+            apply: whenAlone(layerFs, layer, () => {
+              if (graph.getById(layer.id) !== layer) throw new Error('it changed meanwhile: check again');
+              graph.remove(layer.name);
+            }),
           },
   }));
 }
@@ -107,6 +111,12 @@ function different(layerFs: LayerFs, { inspection, settled }: View): Problem[] {
     };
   });
 }
+
+/** Changes the graph while no other call for a layer of that name is under way. */
+const whenAlone =
+  ({ queues }: LayerFs, { name }: Layer, change: () => void) =>
+  () =>
+    queues.run(name, () => Promise.resolve().then(change));
 
 const writeRecord = ({ queues, store, graph }: LayerFs, { name }: Layer): Repair => ({
   does: 'write the record again',
@@ -159,10 +169,11 @@ function unknown(layerFs: LayerFs, { inspection, unsettled }: View, waiting: Rea
     const repair = parentIsThere
       ? {
           does: 'take it in',
-          apply: () =>
-            Promise.resolve(layer).then((each) => {
-              graph.add(each);
-            }),
+          apply: whenAlone(layerFs, layer, () => {
+            // Whoever makes a layer of this name has it reserved.
+            graph.reserve(layer.name, undefined).drop();
+            graph.add(layer);
+          }),
         }
       : destroyLayer(layerFs, layer);
     return { kind: 'unknown', id, place, reason, repair };

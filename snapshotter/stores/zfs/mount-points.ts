@@ -1,5 +1,6 @@
 import { mkdir, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { failedPrecondition } from '../../../common/errors.ts';
 import { hasErrorCode, listIfExists } from '../../../common/files.ts';
 import type { Worker } from '../worker.ts';
 
@@ -12,6 +13,9 @@ export class MountPoints {
   readonly #worker: Worker;
   /** Snapshots that are mounted for a moment. */
   readonly #reading = new Set<string>();
+  readonly #mounting = new Map<string, Promise<string>>();
+  /** Layers that were committed: what was asked for just before would mount them for good. */
+  readonly #closed = new Set<string>();
 
   constructor(root: string, worker: Worker) {
     this.directory = path.join(root, 'mnt');
@@ -23,7 +27,17 @@ export class MountPoints {
   }
 
   /** Mounts the dataset if it is not: after a reboot, or when somebody unmounted it. @throws WorkerError */
-  async ensure(id: string, dataset: string): Promise<string> {
+  ensure(id: string, dataset: string): Promise<string> {
+    if (this.#closed.has(id)) return Promise.reject(failedPrecondition(`layer ${id} was committed meanwhile`));
+    let mounting = this.#mounting.get(id);
+    if (mounting === undefined) {
+      mounting = this.#ensure(id, dataset).finally(() => this.#mounting.delete(id));
+      this.#mounting.set(id, mounting);
+    }
+    return mounting;
+  }
+
+  async #ensure(id: string, dataset: string): Promise<string> {
     const target = this.path(id);
     if (await this.isMounted(id)) return target;
     await mkdir(target, { recursive: true, mode: 0o700 });
@@ -41,8 +55,16 @@ export class MountPoints {
     }
   }
 
+  /** Releases a mount that is not to come back. @throws WorkerError */
+  async close(id: string): Promise<void> {
+    this.#closed.add(id);
+    await this.#mounting.get(id)?.catch(() => undefined);
+    await this.release(id);
+  }
+
   /** Also of what a dead worker left of `withSnapshot`. @throws WorkerError */
   async releaseAll(id: string): Promise<void> {
+    this.#closed.delete(id);
     await Promise.all([this.release(id), this.release(readName(id))]);
   }
 

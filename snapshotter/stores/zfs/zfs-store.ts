@@ -139,7 +139,7 @@ export class ZfsStore implements Store {
     await this.#syncIfMounted(id);
     await commitLayer(this.#names, this.#pool, layer);
     // Nobody waits for it; and whoever has it mounted still, keeps it.
-    void this.#soon(() => this.#mountPoints.release(id));
+    void this.#soon(() => this.#mountPoints.close(id));
     void this.#soon(() => markCommitted(this.#names, this.#pool, layer));
   }
 

@@ -24,6 +24,47 @@ test('a layer is active, then committed, then a parent', async (t) => {
   );
 });
 
+test('labels are as long as containerd lets them be, and no longer', async (t) => {
+  const { layerFs } = await overlayBed(t);
+  const longest = { k: 'v'.repeat(4095) };
+  await layerFs.prepare({ key: 'key', parent: '', labels: longest });
+  await layerFs.commit({ key: 'key', name: 'name', labels: longest });
+  t.deepEqual(layerFs.stat('name').labels, longest);
+  await layerFs.prepare({ key: 'other', parent: 'name', labels });
+
+  const many = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`key-${i}`, 'v'.repeat(4080)]));
+  const refused: readonly [Record<string, string>, RegExp][] = [
+    [{ k: 'v'.repeat(4096) }, /label "k" has 4097 bytes/],
+    [{ ['k'.repeat(5000)]: 'v' }, /label "k{60}"… has 5001 bytes/],
+    [{ k: 'ä'.repeat(2048) }, /label "k" has 4097 bytes/],
+    [{ '': 'value' }, /"value" has no key/],
+    [many, /labels: they have \d+ bytes, 262144 are allowed/],
+  ];
+  for (const [bad, message] of refused) {
+    const calls: readonly (() => Promise<unknown>)[] = [
+      () => layerFs.prepare({ key: 'new', parent: '', labels: bad }),
+      () => layerFs.view({ key: 'new', parent: '', labels: bad }),
+      () => layerFs.commit({ key: 'other', name: 'new', labels: bad }),
+      () => layerFs.update('name', bad, []),
+      () =>
+        layerFs.update(
+          'name',
+          bad,
+          Object.keys(bad).map((key) => `labels.${key}`),
+        ),
+    ];
+    for (const call of calls) {
+      const refusal = await refusalOf(Promise.resolve().then(call));
+      t.is(refusal.code, Code.InvalidArgument, call.toString());
+      if (Object.hasOwn(bad, '')) continue;
+      t.regex(refusal.message, message);
+    }
+  }
+  t.deepEqual(layerFs.stat('name').labels, longest);
+  t.is(layerFs.stat('other').kind, 'active');
+  t.is(layerFs.list().length, 2);
+});
+
 test('what is refused, and how', async (t) => {
   const { layerFs } = await overlayBed(t);
   await layerFs.prepare({ key: 'active', parent: '', labels });
@@ -48,6 +89,7 @@ test('what is refused, and how', async (t) => {
     [InvalidArgument, () => layerFs.prepare({ key: 'a\0b', parent: '', labels })],
     [InvalidArgument, () => layerFs.prepare({ key: 'x'.repeat(4097), parent: '', labels })],
     [InvalidArgument, () => layerFs.update('layer', {}, ['parent'])],
+    [InvalidArgument, () => layerFs.update('layer', { '': 'x' }, ['labels.'])],
     [FailedPrecondition, () => layerFs.commit({ key: 'layer', name: 'new', labels })],
     [FailedPrecondition, () => layerFs.commit({ key: 'view', name: 'new', labels })],
     [FailedPrecondition, () => layerFs.mounts('layer')],

@@ -13,6 +13,7 @@ import (
 	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/continuity/fs/fstest"
 	"github.com/containerd/errdefs"
+	"github.com/moby/sys/mountinfo"
 )
 
 const parallel = 32
@@ -155,4 +156,28 @@ func checkRemoveMounted(b *bed) {
 	}
 	b.must(b.cleanup())
 	b.wantContent(filepath.Join(sibling, "shared"), "shared")
+}
+
+// checkParallelMounts asks for one snapshot in many ways at once, when nothing of it is mounted: as after a reboot.
+func checkParallelMounts(b *bed) {
+	b.layer("parent", "", fstest.CreateFile("/lower", []byte("lower"), 0o644))
+	mounts, err := b.sn.Prepare(b.ctx, "active", "parent")
+	b.must(err)
+	source := mounts[0].Source
+	// The snapshotter's own, if it has one.
+	b.must(mount.UnmountAll(source, 0))
+	b.must(together(func(i int) error {
+		if i%2 == 0 {
+			_, err := b.sn.Usage(b.ctx, "active")
+			return err
+		}
+		_, err := b.sn.Mounts(b.ctx, "active")
+		return err
+	}))
+	b.wantContent(filepath.Join(b.mount(mounts), "lower"), "lower")
+	infos, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) { return m.Mountpoint != source, false })
+	b.must(err)
+	if len(infos) > 1 {
+		b.Errorf("%s is mounted %d times", source, len(infos))
+	}
 }

@@ -48,6 +48,7 @@ func SnapshotterSuite(t *testing.T, name string, snapshotterFn testsuite.Snapsho
 		{"ParallelChildren", checkParallelChildren},
 		{"ParallelUpdates", checkParallelUpdates},
 		{"ParallelSameKey", checkParallelSameKey},
+		{"ParallelMounts", checkParallelMounts},
 		{"RemoveMounted", checkRemoveMounted},
 
 		{"Empty", checkEmpty},
