@@ -1,3 +1,0 @@
-import base from './ava.config.js';
-
-export default { ...base, files: ['test/vm/layerfs-crash.test.ts', 'test/vm/layerfs-verbs.test.ts'] };
