@@ -87,12 +87,16 @@ func (c *contender) oneLayer(ctx context.Context, measured map[string][]float64)
 		},
 		c.unmount,
 		func() error { return c.remove(ctx, view, committed) },
-		// As a container's goes: it was written to.
+		// As a container's goes: it was written to. LayerFS unmounts a dataset with the remove, the others before.
 		func() error { return c.mount(c.sn.Prepare(ctx, written, c.base, kept())) },
 		c.write,
-		c.unmount,
 		func() error {
-			return timed(ctx, measured, "remove", func(ctx context.Context) error { return c.remove(ctx, written) })
+			return timed(ctx, measured, "unmount+remove", func(ctx context.Context) error {
+				if err := c.unmount(); err != nil {
+					return err
+				}
+				return c.remove(ctx, written)
+			})
 		},
 		// Of what a remove takes, containerd's own part, which is the same for all.
 		func() error {
