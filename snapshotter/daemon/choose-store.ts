@@ -5,6 +5,7 @@ import { readTextIfExists } from '../../common/files.ts';
 import { writeDurableFile } from '../../common/durable-file.ts';
 import { readLines } from '../../common/lines.ts';
 import type { StoreKind } from '../stores/store.ts';
+import { isModuleLoaded } from '../stores/zfs/zfs-module.ts';
 import type { Settings } from './command-line.ts';
 
 export interface Choice {
@@ -83,8 +84,7 @@ async function chooseFirst({ store, dataset }: Settings): Promise<Choice> {
 
 /** @returns why there can be none, where this host has no ZFS. */
 async function importedPools(): Promise<string[] | string> {
-  // Asking zpool would load the module, or complain of its lack.
-  if ((await readTextIfExists('/sys/module/zfs/version')) === undefined) return 'the kernel module zfs is not loaded';
+  if (!(await isModuleLoaded())) return 'the kernel module zfs is not loaded';
   try {
     return readLines(await exec('zpool', ['list', '-H', '-o', 'name'], { timeoutMs: TIMEOUT_MS }));
   } catch (error) {

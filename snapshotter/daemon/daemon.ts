@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { failedPrecondition } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import { LayerFs } from '../layerfs/layerfs.ts';
 import { OverlayStore } from '../stores/overlay/overlay-store.ts';
@@ -9,6 +9,7 @@ import { ZfsStore } from '../stores/zfs/zfs-store.ts';
 import { chooseStore, rememberStore, type Choice } from './choose-store.ts';
 import type { Settings } from './command-line.ts';
 import { Front, type Opened } from './front.ts';
+import { ownDirectory } from './own-directory.ts';
 
 export interface DaemonOptions {
   readonly settings: Settings;
@@ -35,12 +36,11 @@ export class Daemon {
    * longer. Calls wait until that is done; if it fails, they are told why.
    * @throws StatusError
    */
-  static async start({ settings, worker: program, version, logger }: DaemonOptions): Promise<Daemon> {
+  static async start({ settings: given, worker: program, version, logger }: DaemonOptions): Promise<Daemon> {
+    const settings = { ...given, root: await ownDirectory(given.root, '--root') };
     const { root, socket, defaultSize } = settings;
-    await mkdir(root, { recursive: true, mode: 0o700 });
     const worker = new Worker({ program, lock: path.join(root, 'lock'), logger });
-    // Its first answer means that no other daemon, nor what is left of one, changes anything here.
-    await worker.request('sync', root);
+    await waitForLock(worker, root, logger);
     const opening = open();
     const front = await Front.listen(socket, opening, logger);
     try {
@@ -56,7 +56,7 @@ export class Daemon {
 
     async function open(): Promise<Opened> {
       const choice = await chooseStore(settings);
-      const store = await openStore(choice, root, worker, logger);
+      const store = await openStore(choice, settings, worker, logger);
       await rememberStore(root, choice);
       const layerFs = await LayerFs.open(store, { logger, defaultMaxBytes: defaultSize });
       return { layerFs, origin: { version, why: choice.why } };
@@ -71,12 +71,31 @@ export class Daemon {
   }
 }
 
+const SILENT_MS = 1000;
+
+/** The worker's first answer means that no other daemon, nor what is left of one, changes anything here. */
+async function waitForLock(worker: Worker, root: string, logger: Logger): Promise<void> {
+  const waiting = setTimeout(() => {
+    logger.info({ root }, 'waiting for another layerfs-snapshotter in this directory to end, for 30 seconds at most');
+  }, SILENT_MS);
+  try {
+    await worker.request('sync', root);
+  } finally {
+    clearTimeout(waiting);
+  }
+}
+
 async function openStore(
   { kind, dataset, isKnown = false }: Choice,
-  root: string,
+  { root, defaultSize }: Settings,
   worker: Worker,
   logger: Logger,
 ): Promise<Store> {
   if (kind === 'zfs' && dataset !== undefined) return ZfsStore.open({ dataset, root, worker, isNew: !isKnown });
+  if (defaultSize !== undefined) {
+    throw failedPrecondition(
+      '--default-size: the overlay store cannot limit what a container writes: leave it out, or use a ZFS pool',
+    );
+  }
   return OverlayStore.open({ root, worker, logger });
 }

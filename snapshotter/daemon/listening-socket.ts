@@ -1,8 +1,9 @@
-import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
+import { lstat, unlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import { failedPrecondition } from '../../common/errors.ts';
 import { hasErrorCode } from '../../common/files.ts';
+import { ownDirectory } from './own-directory.ts';
 
 /** sd_listen_fds(3): the first descriptor that systemd hands over. */
 const FIRST_DESCRIPTOR = 3;
@@ -33,9 +34,7 @@ function isActivated({ LISTEN_PID, LISTEN_FDS }: NodeJS.ProcessEnv): boolean {
 
 /** Removes the socket of a dead daemon: a living one would hold the lock that this one has. */
 async function makeRoom(socketPath: string): Promise<void> {
-  const directory = path.dirname(socketPath);
-  const made = await mkdir(directory, { recursive: true });
-  if (made !== undefined) await chmod(directory, 0o700);
+  await ownDirectory(path.dirname(socketPath), 'the directory of --socket,');
   try {
     if (!(await lstat(socketPath)).isSocket()) {
       throw failedPrecondition(`${socketPath} is there, and no socket: remove it, or choose another --socket`);

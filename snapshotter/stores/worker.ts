@@ -83,6 +83,8 @@ export class Worker {
     this.#process = worker;
     this.#stdin = stdin;
     let said = '';
+    let answered = false;
+    stdout.once('data', () => (answered = true));
     stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
     // Writing to a process that just ended: its end is what counts.
     stdin.on('error', () => undefined);
@@ -93,8 +95,10 @@ export class Worker {
     worker.once('error', lose);
     worker.once('close', (code, signal) => {
       lose(new Error(said.trim() || `it ended with ${signal ?? String(code)}`));
-      if (!this.#closed)
+      // One that never answered is its caller's to tell of: it found the lock taken.
+      if (!this.#closed && answered) {
         logger.error({ code, signal, said }, 'the worker process ended; the next request starts another');
+      }
     });
     return stdin;
   }

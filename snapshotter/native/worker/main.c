@@ -34,7 +34,11 @@ static int take_lock(const char *path)
 	}
 	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
 		if (errno != EWOULDBLOCK || tries == LOCK_TIMEOUT_S * 100) {
-			fprintf(stderr, "layerfs-worker: %s is locked: another layerfs-snapshotter uses this directory\n", path);
+			fprintf(
+				stderr,
+				"%s is locked: another layerfs-snapshotter uses this directory: stop that one, or choose "
+				"another --root\n",
+				path);
 			return -1;
 		}
 		nanosleep(&(struct timespec){0, 10 * 1000 * 1000}, NULL);

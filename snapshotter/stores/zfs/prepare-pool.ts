@@ -1,6 +1,7 @@
-import { failedPrecondition, StatusError, Code } from '../../../common/errors.ts';
+import { failedPrecondition } from '../../../common/errors.ts';
 import { exec } from '../../../common/exec.ts';
 import type { DatasetNames } from './names.ts';
+import { isModuleLoaded } from './zfs-module.ts';
 
 const TIMEOUT_MS = 60_000;
 
@@ -14,7 +15,13 @@ const ROOT_PROPERTIES = {
   'com.sun:auto-snapshot': 'false',
 };
 
-const zfs = (...args: readonly string[]) => exec('zfs', args, { timeoutMs: TIMEOUT_MS });
+async function zfs(...args: readonly string[]): Promise<string> {
+  try {
+    return await exec('zfs', args, { timeoutMs: TIMEOUT_MS });
+  } catch (cause) {
+    throw failedPrecondition(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
 
 /** On the store's dataset: the directory of the daemon that it belongs to. Two daemons would destroy each other's layers. */
 const OWNER_PROPERTY = 'layerfs:root';
@@ -25,6 +32,12 @@ const OWNER_PROPERTY = 'layerfs:root';
  * @throws StatusError
  */
 export async function preparePool(names: DatasetNames, root: string, isNew = false): Promise<void> {
+  if (!(await isModuleLoaded())) {
+    throw failedPrecondition(
+      `dataset ${names.root} cannot be reached: the kernel module zfs is not loaded: run \`modprobe zfs\`` +
+        (isNew ? ', or use --store overlay' : ''),
+    );
+  }
   const mountpoint = await readProperty(names.root, 'mountpoint');
   if (mountpoint === undefined && !isNew) {
     throw failedPrecondition(
@@ -81,12 +94,6 @@ async function createRoot(dataset: string, root: string): Promise<void> {
     await zfs('create', ...options, dataset);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    throw new StatusError(
-      Code.FailedPrecondition,
-      `cannot create dataset ${dataset}: is its pool imported? ${message}`,
-      {
-        cause,
-      },
-    );
+    throw failedPrecondition(`cannot create dataset ${dataset}: is its pool imported? ${message}`, { cause });
   }
 }
