@@ -31,12 +31,10 @@ export function snapshotsHandlers(layerFs: LayerFs): Handlers<typeof SnapshotsDe
       return { info: toInfo(updated) };
     },
     list: async function* ({ filters }) {
-      const matches = parseFilters(filters);
+      const matches = await parseFilters(filters);
       const isMeant = (layer: LayerInfo) => filters.length > 0 || layer.labels[BY_HAND_LABEL] === undefined;
       const infos = layerFs.list().filter((layer) => isMeant(layer) && matches(fieldsOf(layer)));
       yield* messages.of(infos);
-      // A caller with no layers gets an end without a message: so it must wait for nothing here.
-      await Promise.resolve();
     },
     usage: async ({ key }) => {
       const { bytes, inodes } = await layerFs.usage(key);

@@ -63,7 +63,7 @@ const LAYERS_PER_MESSAGE = 50;
 
 async function* list(layerFs: LayerFs, filters: readonly string[], withoutSpace: boolean) {
   const { graph, store } = layerFs;
-  const matches = parseFilters(filters);
+  const matches = await parseFilters(filters);
   const layers = graph.layers().filter((layer) => matches(fieldsOf({ ...layer, parent: graph.parentName(layer) })));
   const space = withoutSpace ? new Map<string, Space>() : await store.space(layers, (layer) => graph.ancestors(layer));
   for (let i = 0; i < layers.length; i += LAYERS_PER_MESSAGE) {
