@@ -181,7 +181,9 @@ export class LayerFs {
     await this.queues.run(key, async () => {
       const active = this.graph.get(key);
       if (active.kind !== 'active') {
-        throw failedPrecondition(`snapshot ${quote(key)} is ${active.kind}: only an active one can be committed`);
+        throw failedPrecondition(
+          `snapshot ${quote(key)} is ${active.kind === 'view' ? 'a view' : 'committed'}: only an active one can be committed`,
+        );
       }
       // Its parent has it as a child already.
       const reservation = this.graph.reserve(name, undefined);

@@ -15,7 +15,7 @@ import { flag, texts, textsOf, type Invocation, type Verb } from './verb.ts';
 export const careVerbs: readonly Verb[] = [
   {
     name: 'fsck',
-    args: '[--repair] [--destroy ID]…',
+    args: '[--repair [--yes] [--destroy ID]…]',
     least: 0,
     most: 0,
     summary: 'compares what the store holds with what the daemon knows',

@@ -19,12 +19,14 @@ const COMMON_HELP = `  --json           prints JSON, for programs
 Exit codes: 0 all is well, 1 it failed or found problems, 2 wrong usage.
 `;
 
+const WIDTH = Math.max(...VERBS.map(({ name, args }) => `${name} ${args}`.length));
+
 const HELP = `proxmox-lxcri layerfs - looks at image layers and containers' file systems, and takes care of them
 
 Usage: proxmox-lxcri layerfs VERB [ARGUMENT…]
 
 Verbs:
-${VERBS.map(({ name, args, summary }) => `  ${`${name} ${args}`.padEnd(38)}${summary}`).join('\n')}
+${VERBS.map(({ name, args, summary }) => `  ${`${name} ${args}`.padEnd(WIDTH)}  ${summary}`).join('\n')}
 
 A NAME may be written as \`ls\` shortens it, as containerd names it (a container's id), or as any beginning that only one
 layer has.
@@ -61,7 +63,7 @@ async function runVerb(verb: Verb, args: readonly string[]): Promise<number> {
   const { positionals, values } = parse(verb, args);
   if (values['help'] === true) return print(verbHelp(verb));
   if (positionals.length < verb.least || positionals.length > verb.most) {
-    throw new UsageError(`usage: proxmox-lxcri layerfs ${verb.name} ${verb.args}; see --help`);
+    throw new UsageError(`usage: ${usageOf(verb)}; see --help`);
   }
   const socket = values['socket'] ?? process.env['LAYERFS_SOCKET'] ?? DEFAULT_SOCKET;
   if (typeof socket !== 'string' || socket === '')
@@ -94,11 +96,13 @@ function parse(verb: Verb, args: readonly string[]): { positionals: string[]; va
   }
 }
 
-const verbHelp = ({ name, args, summary, help }: Verb) => `proxmox-lxcri layerfs ${name} - ${summary}
+const usageOf = ({ name, args }: Verb) => `proxmox-lxcri layerfs ${name} ${args}`.trimEnd();
 
-Usage: proxmox-lxcri layerfs ${name} ${args}
+const verbHelp = (verb: Verb) => `proxmox-lxcri layerfs ${verb.name} - ${verb.summary}
 
-${help.trim()}
+Usage: ${usageOf(verb)}
+
+${verb.help.trim()}
 
 Options of every verb:
 ${COMMON_HELP}`;

@@ -85,11 +85,10 @@ async function list(invocation: Invocation): Promise<number> {
     process.stdout.write(formatJson(rows));
     return Exit.ok;
   }
-  const shortNames = new Map(layers.map(({ layer }) => [layer?.name ?? '', layer?.shortName ?? '']));
   const rows = layers.map(({ layer, space }) => {
-    const { shortName, kind, parent, createdAt } = present(layer);
+    const { shortName, kind, shortParent, createdAt } = present(layer);
     const size = space === undefined ? '?' : formatBytes(space.own);
-    return [shortName, kind, shortNames.get(parent) ?? parent, formatTime(createdAt), size];
+    return [shortName, kind, shortParent, formatTime(createdAt), size];
   });
   process.stdout.write(formatTable([['NAME', 'KIND', 'PARENT', 'CREATED', 'SIZE'], ...rows], [4]));
   return Exit.ok;

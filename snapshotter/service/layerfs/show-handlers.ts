@@ -93,9 +93,16 @@ async function stat(layerFs: LayerFs, layer: Layer): Promise<StatResponse> {
 export async function mountCommand(layerFs: LayerFs, { name }: Layer): Promise<string> {
   const mounts = await layerFs.mounts(name);
   return mounts
-    .map(({ type, source, options }) => `mount -t ${type} -o ${options.join(',')} ${source} DIRECTORY`)
+    .map(
+      ({ type, source, options }) =>
+        `mount -t ${type} -o ${quoteWord(options.join(','))} ${quoteWord(source)} DIRECTORY`,
+    )
     .join('; ');
 }
+
+/** A word that a shell leaves as it is. */
+const quoteWord = (word: string) =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 
 async function* stats(layerFs: LayerFs, names: readonly string[], signal: AbortSignal) {
   const { graph, store } = layerFs;

@@ -10,12 +10,14 @@ import type { Space } from '../../stores/store.ts';
 
 export function toWireLayer({ graph, store }: LayerFs, layer: Layer): WireLayer {
   const { id, kind, name, labels, createdAt, updatedAt } = layer;
+  const parent = graph.parentName(layer);
   return {
     id,
     kind,
     name,
     shortName: shortName(name),
-    parent: graph.parentName(layer),
+    parent,
+    shortParent: shortName(parent),
     labels: { ...labels },
     createdAt,
     updatedAt,

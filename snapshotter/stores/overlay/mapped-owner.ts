@@ -1,9 +1,7 @@
 import { invalidArgument } from '../../../common/errors.ts';
 import type { Labels } from '../../layerfs/layer.ts';
+import { GID_LABEL, parseIdMap, UID_LABEL } from '../id-map.ts';
 import type { Owner } from './make-layer.ts';
-
-const UID_LABEL = 'containerd.io/snapshot/uidmapping';
-const GID_LABEL = 'containerd.io/snapshot/gidmapping';
 
 /**
  * Who is root in a container with mapped ids, seen from the host. An overlay's lower directories are mapped for its
@@ -18,10 +16,8 @@ export function mappedOwner(labels: Labels): Owner | undefined {
 }
 
 function hostIdOfRoot(label: string, map: string | undefined): number {
-  for (const range of map?.split(',') ?? []) {
-    const [inside, outside, count] = range.split(':').map(Number);
-    if (inside === 0 && outside !== undefined && count !== undefined && count > 0) return outside;
-  }
+  const range = map === undefined ? undefined : parseIdMap(map, label).find(({ inside }) => inside === 0);
+  if (range !== undefined) return range.outside;
   // containerd maps both or nothing, silently.
   throw invalidArgument(
     `label ${label} ${map ?? '(missing)'} maps no root: give both mappings, each with a range from 0`,

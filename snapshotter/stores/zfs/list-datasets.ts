@@ -1,7 +1,5 @@
-import { exec } from '../../../common/exec.ts';
 import { readLines } from '../../../common/lines.ts';
-
-const TIMEOUT_MS = 300_000;
+import { zfsCommand } from './zfs-command.ts';
 
 export interface Dataset {
   /** With `@` in a snapshot's. */
@@ -18,10 +16,10 @@ export interface Dataset {
 /** Everything below a dataset, with what it is made from: two processes, so only at start and for fsck. */
 export async function listDatasets(root: string): Promise<Dataset[]> {
   const common = ['-Hp', '-r', '-t', 'filesystem,snapshot'];
-  const options = { timeoutMs: TIMEOUT_MS };
+  const pool = root.split('/')[0] ?? '';
   const [list, properties] = await Promise.all([
-    exec('zfs', ['list', ...common, '-o', 'name,createtxg,guid,origin', root], options),
-    exec('zfs', ['get', ...common, '-s', 'local,received', '-o', 'name,property,value', 'all', root], options),
+    zfsCommand(['list', ...common, '-o', 'name,createtxg,guid,origin', root], pool),
+    zfsCommand(['get', ...common, '-s', 'local,received', '-o', 'name,property,value', 'all', root], pool),
   ]);
   const datasets = new Map(
     readLines(list)

@@ -1,9 +1,7 @@
 import { failedPrecondition } from '../../../common/errors.ts';
-import { exec } from '../../../common/exec.ts';
 import type { DatasetNames } from './names.ts';
+import { zfsCommand } from './zfs-command.ts';
 import { isModuleLoaded } from './zfs-module.ts';
-
-const TIMEOUT_MS = 60_000;
 
 /** For layers of images: many small files, read more often than written. None is set where an administrator chose. */
 const ROOT_PROPERTIES = {
@@ -15,13 +13,7 @@ const ROOT_PROPERTIES = {
   'com.sun:auto-snapshot': 'false',
 };
 
-async function zfs(...args: readonly string[]): Promise<string> {
-  try {
-    return await exec('zfs', args, { timeoutMs: TIMEOUT_MS });
-  } catch (cause) {
-    throw failedPrecondition(cause instanceof Error ? cause.message : String(cause), { cause });
-  }
-}
+const zfs = (...args: readonly string[]) => zfsCommand(args, args.at(-1)?.split('/')[0] ?? '');
 
 /** On the store's dataset: the directory of the daemon that it belongs to. Two daemons would destroy each other's layers. */
 const OWNER_PROPERTY = 'layerfs:root';

@@ -1,14 +1,10 @@
 import type { Layer } from '../../layerfs/layer.ts';
 import type { Orphan, Scan } from '../store.ts';
-import { listDatasets, type Dataset } from './list-datasets.ts';
+import type { Dataset } from './list-datasets.ts';
 import type { DatasetNames } from './names.ts';
 import { decodeRecord, INCOMING_PROPERTY, RECORD_PROPERTY, REMOVED_PROPERTY, viewIds, viewProperty } from './record.ts';
 
 /** Tells layers from the rest of interrupted changes, by what the pool holds. */
-export async function scanPool(names: DatasetNames): Promise<Scan> {
-  return scanDatasets(names, await listDatasets(names.root));
-}
-
 export function scanDatasets(names: DatasetNames, datasets: readonly Dataset[]): Scan {
   const collector = new Collector(names, datasets);
   for (const dataset of datasets) collector.collect(dataset);

@@ -14,7 +14,14 @@ interface Listed {
 test('ls lists layers, as a table and as JSON, and filters them', (t) =>
   withStore(t, async (bed) => {
     const digest = `sha256:${'0123456789abcdef'.repeat(4)}`;
-    await bed.layers(...CHAIN, { do: 'prepare', key: `default/1/${digest}` });
+    const deep = `default/2/${digest}`;
+    await bed.layers(
+      ...CHAIN,
+      { do: 'prepare', key: `default/1/${digest}` },
+      { do: 'prepare', key: 'k3' },
+      { do: 'commit', key: 'k3', name: deep },
+      { do: 'prepare', key: 'on-deep', parent: deep },
+    );
     const listed = (await bed.json(['ls'])) as Listed[];
     t.deepEqual(
       listed.map(({ name, kind, parent }) => [name, kind, parent]),
@@ -23,6 +30,8 @@ test('ls lists layers, as a table and as JSON, and filters them', (t) =>
         ['top', 'committed', 'base'],
         ['web', 'active', 'top'],
         [`default/1/${digest}`, 'active', ''],
+        [deep, 'committed', ''],
+        ['on-deep', 'active', deep],
       ],
     );
     t.true((listed[0]?.space.own ?? 0) >= 300_000);
@@ -30,6 +39,8 @@ test('ls lists layers, as a table and as JSON, and filters them', (t) =>
     const { stdout } = await bed.cli('ls');
     t.regex(stdout, /^NAME +KIND +PARENT +CREATED +SIZE\nbase +committed +\d{4}-/);
     t.regex(stdout, /^default\/1\/sha256:0123456789ab +active/m);
+    const { stdout: filtered } = await bed.cli('ls', '--filter', 'name==on-deep');
+    t.regex(filtered, /^on-deep +active +default\/2\/sha256:0123456789ab /m);
     const active = (await bed.json(['ls', '--filter', 'kind==active,parent==top'])) as Listed[];
     t.deepEqual(
       active.map(({ name }) => name),
@@ -39,7 +50,7 @@ test('ls lists layers, as a table and as JSON, and filters them', (t) =>
     t.is(either.length, 2);
     const bad = await bed.cli('ls', '--filter', 'name=~(');
     t.is(bad.exitCode, 1);
-    t.regex(bad.stderr, /filter "name=~\(": expected/);
+    t.regex(bad.stderr, /filter "name=~\(": expected one of the operators ==, != and ~=/);
   }));
 
 test('tree, stat and stats', (t) =>

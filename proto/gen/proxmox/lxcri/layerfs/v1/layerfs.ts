@@ -24,6 +24,7 @@ export interface Layer {
   updatedAt: bigint;
   /** The dataset or directory. */
   place: string;
+  shortParent: string;
 }
 
 export interface Layer_LabelsEntry {
@@ -308,7 +309,18 @@ export interface ReceivedLayer {
 }
 
 function createBaseLayer(): Layer {
-  return { name: "", shortName: "", id: "", kind: "", parent: "", labels: {}, createdAt: 0n, updatedAt: 0n, place: "" };
+  return {
+    name: "",
+    shortName: "",
+    id: "",
+    kind: "",
+    parent: "",
+    labels: {},
+    createdAt: 0n,
+    updatedAt: 0n,
+    place: "",
+    shortParent: "",
+  };
 }
 
 export const Layer: MessageFns<Layer> = {
@@ -345,6 +357,9 @@ export const Layer: MessageFns<Layer> = {
     }
     if (message.place !== "") {
       writer.uint32(74).string(message.place);
+    }
+    if (message.shortParent !== "") {
+      writer.uint32(82).string(message.shortParent);
     }
     return writer;
   },
@@ -435,6 +450,14 @@ export const Layer: MessageFns<Layer> = {
             }
 
             message.place = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.shortParent = reader.string();
             continue;
           }
         }
