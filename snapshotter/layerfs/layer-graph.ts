@@ -163,5 +163,7 @@ export interface Reservation {
 }
 
 export const quote = (name: string) => JSON.stringify(name);
+/** As in `it is committed`, `it is a view`. */
+export const described = (kind: Layer['kind']) => (kind === 'view' ? 'a view' : kind);
 const article = (kind: Layer['kind']) => (kind === 'active' ? 'an active' : `a ${kind}`);
 const countSnapshots = (count: number) => (count === 1 ? 'another snapshot' : `${count} snapshots`);

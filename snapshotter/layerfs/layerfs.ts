@@ -3,7 +3,7 @@ import type { Logger } from '../../common/logger.ts';
 import type { Store } from '../stores/store.ts';
 import { Clock } from './clock.ts';
 import { acceptLabels } from './labels.ts';
-import { quote, type LayerGraph } from './layer-graph.ts';
+import { described, quote, type LayerGraph } from './layer-graph.ts';
 import { LayerQueues } from './layer-queues.ts';
 import type { Labels, Layer, LayerInfo, LayerKind, Mount, Usage } from './layer.ts';
 import { maxBytesOf } from './max-size.ts';
@@ -182,7 +182,7 @@ export class LayerFs {
       const active = this.graph.get(key);
       if (active.kind !== 'active') {
         throw failedPrecondition(
-          `snapshot ${quote(key)} is ${active.kind === 'view' ? 'a view' : 'committed'}: only an active one can be committed`,
+          `snapshot ${quote(key)} is ${described(active.kind)}: only an active one can be committed`,
         );
       }
       // Its parent has it as a child already.

@@ -1,6 +1,6 @@
 import { failedPrecondition } from '../../../common/errors.ts';
 import type { Work } from '../../stores/store.ts';
-import { quote } from '../layer-graph.ts';
+import { described, quote } from '../layer-graph.ts';
 import type { Layer } from '../layer.ts';
 import type { LayerFs } from '../layerfs.ts';
 import { labelsByHand } from './labels-by-hand.ts';
@@ -11,7 +11,7 @@ export async function flatten(layerFs: LayerFs, source: Layer, newName: string, 
   const { name, kind, labels } = source;
   if (kind !== 'committed') {
     throw failedPrecondition(
-      `${quote(name)} is ${kind}: only a committed layer, which no longer changes, can be flattened`,
+      `${quote(name)} is ${described(kind)}: only a committed layer, which no longer changes, can be flattened`,
     );
   }
   const hold = graph.hold(source);

@@ -1,4 +1,5 @@
 import type { Inspection, Orphan, Problem, Repair } from '../../stores/store.ts';
+import { described } from '../layer-graph.ts';
 import type { Layer } from '../layer.ts';
 import type { LayerFs } from '../layerfs.ts';
 import { restoreGraph } from '../restore-graph.ts';
@@ -134,7 +135,7 @@ const describe = ({ kind, name, parent, labels, createdAt, updatedAt }: Layer) =
   ]);
 
 function difference(found: Layer, layer: Layer): string {
-  if (found.kind !== layer.kind) return `it says that it is ${found.kind}`;
+  if (found.kind !== layer.kind) return `it says that it is ${described(found.kind)}`;
   if (found.name !== layer.name) return `it says that it is called ${found.name}`;
   if (found.parent !== layer.parent) return 'it has another parent';
   return 'labels or times';

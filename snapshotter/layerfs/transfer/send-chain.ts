@@ -1,5 +1,5 @@
 import { failedPrecondition } from '../../../common/errors.ts';
-import { quote } from '../layer-graph.ts';
+import { described, quote } from '../layer-graph.ts';
 import type { Layer } from '../layer.ts';
 import type { LayerFs } from '../layerfs.ts';
 import { transferOf } from '../maintenance/stores-ability.ts';
@@ -23,7 +23,7 @@ export async function* sendChain(layerFs: LayerFs, layer: Layer, signal: AbortSi
   const { graph, store } = layerFs;
   const transfer = transferOf(store);
   if (layer.kind !== 'committed') {
-    throw failedPrecondition(`${quote(layer.name)} is ${layer.kind}: only committed layers can be sent`);
+    throw failedPrecondition(`${quote(layer.name)} is ${described(layer.kind)}: only committed layers can be sent`);
   }
   const hold = graph.hold(layer);
   try {
