@@ -21,7 +21,7 @@ snapshotter measures LayerFS beside containerd's zfs and overlayfs, in the VM (d
 remove, unpack; and LayerFS's overlay store beside overlayfs on this host. Needs what shim does, and Go. Takes a few
 minutes with KVM, and about 25 without it on two cores; says as it goes how long it still takes.
 
-  --rounds N      how often each is measured, with few and with many snapshots  (default 5)
+  --rounds N      how often each is measured, with few and with many snapshots  (default 3)
   --snapshots N   how many are many                                             (default 2000)
   --only NAMES    zfs, overlayfs-ext4, overlayfs-zfs; with commas between them  (default all)
 
@@ -45,7 +45,7 @@ function parseCommandLine() {
       runs: { type: 'string', default: '30' },
       containers: { type: 'string', default: '50' },
       rates: { type: 'string', default: '5' },
-      rounds: { type: 'string', default: '5' },
+      rounds: { type: 'string', default: '3' },
       snapshots: { type: 'string', default: '2000' },
       only: { type: 'string', default: '' },
       json: { type: 'boolean', default: false },

@@ -106,7 +106,8 @@ func (c *contender) unmount() error { return mount.UnmountAll(c.target, 0) }
 
 func (c *contender) seed(number int) string { return fmt.Sprintf("%s-seed-%d", c.name, number) }
 
-// fill prepares snapshots until there are so many, and sees to it that they are what they should be.
+// fill commits layers until there are so many, and sees to it that they are what they should be. Most of what a host has
+// are layers of images; active snapshots would also all be mounted by a snapshotter that mounts them itself.
 func (c *contender) fill(ctx context.Context, count int) error {
 	ctx = in(ctx)
 	start, told := time.Now(), time.Now()
@@ -116,14 +117,11 @@ func (c *contender) fill(ctx context.Context, count int) error {
 	}
 	first := filled
 	for filled < count {
-		keys := make([]string, min(seedsAtOnce, count-filled))
-		for i := range keys {
-			keys[i] = c.seed(filled + i)
-		}
-		if _, err := c.prepareAll(ctx, keys); err != nil {
+		numbers := min(seedsAtOnce, count-filled)
+		if err := c.commitSeeds(ctx, filled, numbers); err != nil {
 			return err
 		}
-		filled += len(keys)
+		filled += numbers
 		if time.Since(told) > tellEvery {
 			left := time.Since(start) / time.Duration(filled-first) * time.Duration(count-filled)
 			progress("%s: %d of %d snapshots; the others take about %s", c.name, filled, count, left.Round(time.Second))
@@ -132,6 +130,23 @@ func (c *contender) fill(ctx context.Context, count int) error {
 	}
 	progress("%s holds %d snapshots (%s)", c.name, filled, time.Since(start).Round(time.Second))
 	return c.checkSeed(ctx, filled-1)
+}
+
+func (c *contender) commitSeeds(ctx context.Context, first, count int) error {
+	keys := make([]string, count)
+	for i := range keys {
+		keys[i] = c.key()
+	}
+	if _, err := c.prepareAll(ctx, keys); err != nil {
+		return err
+	}
+	errs := make([]error, count)
+	var group sync.WaitGroup
+	for i, key := range keys {
+		group.Go(func() { errs[i] = c.sn.Commit(ctx, c.seed(first+i), key, kept()) })
+	}
+	group.Wait()
+	return errors.Join(errs...)
 }
 
 func (c *contender) filled(ctx context.Context) (count int, err error) {
@@ -145,11 +160,12 @@ func (c *contender) filled(ctx context.Context) (count int, err error) {
 }
 
 func (c *contender) checkSeed(ctx context.Context, number int) error {
-	if err := c.mount(c.sn.Mounts(ctx, c.seed(number))); err != nil {
+	view := c.key()
+	if err := c.mount(c.sn.View(ctx, view, c.seed(number), kept())); err != nil {
 		return err
 	}
 	_, err := os.Stat(filepath.Join(c.target, fileName(0, filesPerLayer-1)))
-	return errors.Join(err, c.unmount())
+	return errors.Join(err, c.unmount(), c.remove(ctx, view))
 }
 
 // prepareAll prepares all at once, and tells how long each took.

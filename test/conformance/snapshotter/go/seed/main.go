@@ -1,4 +1,4 @@
-// Command seed makes many snapshots of containerd's zfs snapshotter for a benchmark, while that containerd does not run: it
+// Command seed makes many committed snapshots of containerd's zfs snapshotter for a benchmark, while that containerd does not run: it
 // writes the same records, by containerd's own code, into the same databases, and makes the same clones. Only the three
 // processes that the snapshotter starts for each, one after another, are left out. What is there already it leaves alone.
 package main
@@ -29,8 +29,8 @@ func main() {
 	dataset := flag.String("dataset", "", "the dataset of its zfs snapshotter, which is mounted")
 	program := flag.String("worker", "", "LayerFS's program that asks OpenZFS's library for many clones at once")
 	namespace := flag.String("namespace", "", "containerd's namespace")
-	parent := flag.String("parent", "", "the committed snapshot of which all are made")
-	prefix := flag.String("prefix", "", "what the keys begin with; a number follows")
+	parent := flag.String("parent", "", "the committed snapshot on which all are made")
+	prefix := flag.String("prefix", "", "what their names begin with; a number follows")
 	count := flag.Int("count", 0, "how many there shall be, numbered from 0")
 	flag.Parse()
 	worker, err := startWorker(*program, filepath.Join(*root, "seed.lock"))
@@ -58,11 +58,11 @@ func seed(ctx context.Context, root string, zfs *seeder, parent, prefix string, 
 	bolt.NoSync = true
 	// Init is left out: it would take the database to a newer version than its containerd's.
 	db := metadata.NewDB(bolt, nil, map[string]snapshots.Snapshotter{"zfs": zfs})
-	err = prepareAll(ctx, db.Snapshotter("zfs"), parent, prefix, count)
+	err = makeAll(ctx, db.Snapshotter("zfs"), parent, prefix, count)
 	return errors.Join(err, bolt.Sync(), bolt.Close())
 }
 
-func prepareAll(ctx context.Context, sn snapshots.Snapshotter, parent, prefix string, count int) error {
+func makeAll(ctx context.Context, sn snapshots.Snapshotter, parent, prefix string, count int) error {
 	labels := snapshots.WithLabels(map[string]string{"containerd.io/gc.root": time.Now().UTC().Format(time.RFC3339)})
 	numbers := make(chan int)
 	errs := make([]error, atOnce)
@@ -70,7 +70,7 @@ func prepareAll(ctx context.Context, sn snapshots.Snapshotter, parent, prefix st
 	for i := range errs {
 		group.Go(func() {
 			for number := range numbers {
-				_, err := sn.Prepare(ctx, fmt.Sprint(prefix, number), parent, labels)
+				err := layer(ctx, sn, fmt.Sprint(prefix, number), parent, labels)
 				if err != nil && !errdefs.IsAlreadyExists(err) && errs[i] == nil {
 					errs[i] = err
 				}
@@ -85,7 +85,18 @@ func prepareAll(ctx context.Context, sn snapshots.Snapshotter, parent, prefix st
 	return errors.Join(errs...)
 }
 
-// A seeder stands in for containerd's zfs snapshotter, as far as Prepare.
+func layer(ctx context.Context, sn snapshots.Snapshotter, name, parent string, labels snapshots.Opt) error {
+	if _, err := sn.Stat(ctx, name); err == nil {
+		return nil
+	}
+	key := name + "-active"
+	if _, err := sn.Prepare(ctx, key, parent, labels); err != nil {
+		return err
+	}
+	return sn.Commit(ctx, name, key, labels)
+}
+
+// A seeder stands in for containerd's zfs snapshotter, as far as a layer takes it.
 type seeder struct {
 	snapshots.Snapshotter
 	records *storage.MetaStore
@@ -111,4 +122,27 @@ func (s *seeder) Prepare(ctx context.Context, key, parent string, opts ...snapsh
 		return nil, err
 	}
 	return []mount.Mount{{Type: "zfs", Source: clone}}, nil
+}
+
+func (s *seeder) Commit(ctx context.Context, name, key string, opts ...snapshots.Opt) error {
+	var id string
+	err := s.records.WithTransaction(ctx, true, func(ctx context.Context) (err error) {
+		if id, _, _, err = storage.GetInfo(ctx, key); err != nil {
+			return err
+		}
+		_, err = storage.CommitActive(ctx, key, name, snapshots.Usage{}, opts...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.worker.ask("snapshot", s.dataset+"/"+id+"@snapshot")
+}
+
+func (s *seeder) Stat(ctx context.Context, key string) (info snapshots.Info, err error) {
+	err = s.records.WithTransaction(ctx, false, func(ctx context.Context) error {
+		_, info, _, err = storage.GetInfo(ctx, key)
+		return err
+	})
+	return info, err
 }
