@@ -41,8 +41,14 @@ export class Daemon {
     const { root, socket, defaultSize } = settings;
     const worker = new Worker({ program, lock: path.join(root, 'lock'), logger });
     await waitForLock(worker, root, logger);
-    const opening = open();
-    const front = await Front.listen(socket, opening, logger);
+    // What a wrong socket ends must not have made a store.
+    let begin = (): void => undefined;
+    const opening = new Promise<void>((resolve) => (begin = resolve)).then(open);
+    const front = await Front.listen(socket, opening, logger).catch(async (error: unknown) => {
+      await worker.close();
+      throw error;
+    });
+    begin();
     try {
       const { layerFs, origin } = await opening;
       const { kind, location } = layerFs.store;
@@ -79,7 +85,7 @@ async function waitForLock(worker: Worker, root: string, logger: Logger): Promis
     logger.info({ root }, 'waiting for another layerfs-snapshotter in this directory to end, for 30 seconds at most');
   }, SILENT_MS);
   try {
-    await worker.request('sync', root);
+    await worker.request('statfs', root);
   } finally {
     clearTimeout(waiting);
   }

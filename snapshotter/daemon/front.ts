@@ -45,9 +45,9 @@ export class Front {
   static async listen(socket: string, opening: Promise<Opened>, logger: Logger): Promise<Front> {
     const server = new Server({
       'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+      'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
       // Nobody reads its statistics, and they take a fifth of a Stat.
       'grpc.enable_channelz': 0,
-      'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
     });
     const snapshots = opening.then(({ layerFs }) => snapshotsHandlers(layerFs));
     const verbs = opening.then(({ layerFs, origin }) => layerFsHandlers(layerFs, origin));

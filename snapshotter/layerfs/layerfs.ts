@@ -1,6 +1,7 @@
-import { failedPrecondition, invalidArgument } from '../../common/errors.ts';
+import { failedPrecondition } from '../../common/errors.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { Store } from '../stores/store.ts';
+import { checkName } from './check-name.ts';
 import { Clock } from './clock.ts';
 import { acceptLabels } from './labels.ts';
 import { described, quote, type LayerGraph } from './layer-graph.ts';
@@ -33,9 +34,6 @@ export interface MadeLayer {
   readonly parent: Layer | undefined;
   readonly labels: Labels;
 }
-
-/** What containerd allows for an identifier is far less; beyond this it is a mistake. */
-const MAX_NAME_BYTES = 4096;
 
 /**
  * The layers of one store, and their rules: what is unique, what stands on what, what may be removed. They are those of
@@ -277,11 +275,4 @@ export class LayerFs {
     this.#infos.set(layer, info);
     return info;
   }
-}
-
-function checkName(name: string, field: string): void {
-  if (name === '') throw invalidArgument(`${field} is empty: give the snapshot a name`);
-  const bytes = Buffer.byteLength(name);
-  if (bytes > MAX_NAME_BYTES) throw invalidArgument(`${field} has ${bytes} bytes: ${MAX_NAME_BYTES} are allowed`);
-  if (name.includes('\0')) throw invalidArgument(`${field} ${quote(name)} has a NUL byte in it`);
 }

@@ -7,7 +7,7 @@ const KINDS: Readonly<Record<LayerKind, Kind>> = {
   committed: Kind.COMMITTED,
 };
 
-/** A message of List stays far below gRPC's limit of 4 MiB, though a layer may have that much in labels alone. */
+/** A message of List stays far below gRPC's limit of 4 MiB: a layer has 256 KiB of labels at most (layerfs/labels.ts). */
 const MAX_BYTES = 1 << 20;
 
 /**

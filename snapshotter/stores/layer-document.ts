@@ -15,7 +15,7 @@ export interface LayerDocument {
 
 const VERSION = 1;
 
-/** The time comes first: by it alone, the beginning of one commit's record differs from another's. */
+/** The time comes before what may be long: so the beginning of one commit's record differs from another's. */
 export function toDocument({ kind, name, parent, labels, createdAt, updatedAt }: Layer): LayerDocument {
   return {
     v: VERSION,

@@ -37,7 +37,8 @@ export class WorkerError extends Error {
 export class WorkerLostError extends StatusError {
   /** `said` is what it wrote to its stderr. */
   constructor(verb: string, said = '', cause?: unknown) {
-    super(Code.Unavailable, said || `the worker process ended during "${verb}": try again`, { cause });
+    const why = cause instanceof Error ? ` (${cause.message})` : '';
+    super(Code.Unavailable, said || `the worker process ended during "${verb}"${why}: try again`, { cause });
   }
 }
 
@@ -95,8 +96,8 @@ export class Worker {
     worker.once('error', lose);
     worker.once('close', (code, signal) => {
       lose(new Error(said.trim() || `it ended with ${signal ?? String(code)}`));
-      // One that never answered is its caller's to tell of: it found the lock taken.
-      if (!this.#closed && answered) {
+      // Its caller tells what it said before the first answer: that the lock is taken.
+      if (!this.#closed && (answered || said === '')) {
         logger.error({ code, signal, said }, 'the worker process ended; the next request starts another');
       }
     });

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
 import { Containerd } from '../support/containerd.ts';
-import { lastLine, LIMIT_MS, type Phase } from './snapshotter-program.ts';
+import { lastLine, LIMIT_MS, TOO_LATE, type Phase } from './snapshotter-program.ts';
 
 const PRESENT = 10;
 
@@ -21,7 +21,8 @@ export async function benchOnHost(program: string, rounds: number, progress: (te
     child.stderr.on('data', (text: Buffer) => {
       progress(text.toString().trimEnd());
     });
-    const { exitCode, stdout, stderr } = await child;
+    const { exitCode, stdout, stderr, timedOut } = await child;
+    if (timedOut) throw new Error(TOO_LATE);
     if (exitCode !== 0) throw new Error(`a contender on this host failed: ${lastLine(stderr)}`);
     return JSON.parse(stdout) as Phase;
   } finally {

@@ -11,6 +11,7 @@ export interface Phase {
 
 /** Far more than it takes; each operation has a limit of its own. */
 export const LIMIT_MS = 90 * 60_000;
+export const TOO_LATE = `the measuring took more than ${LIMIT_MS / 60_000} minutes, and was ended`;
 
 /** Runs the program of ../conformance/snapshotter/go/bench in the machine. @throws Error if a contender fails. */
 export async function runProgram(vm: Vm, argv: readonly string[], progress: (text: string) => void): Promise<Phase> {
@@ -18,9 +19,10 @@ export async function runProgram(vm: Vm, argv: readonly string[], progress: (tex
   child.stderr?.on('data', (text: Buffer) => {
     progress(text.toString().trimEnd());
   });
-  const limit = setTimeout(() => void kill('SIGKILL'), LIMIT_MS);
+  const limit = AbortSignal.timeout(LIMIT_MS);
+  limit.addEventListener('abort', () => void kill('SIGKILL'));
   const { exitCode, stdout, stderr } = await child;
-  clearTimeout(limit);
+  if (limit.aborted) throw new Error(TOO_LATE);
   if (exitCode === 0) return JSON.parse(String(stdout)) as Phase;
   const logs = await vm.run(['sh', '-c', `tail -n 5 ${DIR}/*.log`]);
   throw new Error(`a contender failed: ${lastLine(String(stderr))}\n\nWhat the daemons said:\n${logs.stdout}`);

@@ -1,4 +1,6 @@
 import { alreadyExists, dataLoss, invalidArgument } from '../../../common/errors.ts';
+import { checkName } from '../check-name.ts';
+import { acceptLabels } from '../labels.ts';
 import { quote, type Reservation } from '../layer-graph.ts';
 import { BY_HAND_LABEL, type Layer } from '../layer.ts';
 import type { LayerFs } from '../layerfs.ts';
@@ -75,6 +77,8 @@ async function plan(
   const steps: Step[] = [];
   for (const from of layers) {
     const name = prefix + from.name;
+    checkName(name, 'name');
+    acceptLabels(labelsOf(from));
     const here = graph.has(name) ? graph.get(name) : undefined;
     const below = steps.at(-1);
     if (here !== undefined && ((await transfer.identity(here)) !== from.identity || here.parent !== below?.here?.id)) {
@@ -89,6 +93,8 @@ async function plan(
   return steps;
 }
 
+const labelsOf = ({ labels }: ManifestLayer) => ({ ...labels, [BY_HAND_LABEL]: 'receive' });
+
 function receiveLayer(
   layerFs: LayerFs,
   { name, from }: Step,
@@ -97,7 +103,7 @@ function receiveLayer(
   signal: AbortSignal,
 ): Promise<Layer> {
   const { identity } = from;
-  const labels = { ...from.labels, [BY_HAND_LABEL]: 'receive' };
+  const labels = labelsOf(from);
   return layerFs.make({ kind: 'committed', name, parent, labels }, (layer) =>
     transferOf(layerFs.store).receive(layer, parent, data, { identity, signal }),
   );

@@ -33,7 +33,11 @@ static int take_lock(const char *path)
 		return -1;
 	}
 	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
-		if (errno != EWOULDBLOCK || tries == LOCK_TIMEOUT_S * 100) {
+		if (errno != EWOULDBLOCK) {
+			fprintf(stderr, "layerfs-worker: %s cannot be locked: %s\n", path, strerror(errno));
+			return -1;
+		}
+		if (tries == LOCK_TIMEOUT_S * 100) {
 			fprintf(
 				stderr,
 				"%s is locked: another layerfs-snapshotter uses this directory: stop that one, or choose "

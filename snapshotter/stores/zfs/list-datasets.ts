@@ -1,5 +1,5 @@
 import { readLines } from '../../../common/lines.ts';
-import { zfsCommand } from './zfs-command.ts';
+import { zfsStoreCommand } from './zfs-command.ts';
 
 export interface Dataset {
   /** With `@` in a snapshot's. */
@@ -16,10 +16,9 @@ export interface Dataset {
 /** Everything below a dataset, with what it is made from: two processes, so only at start and for fsck. */
 export async function listDatasets(root: string): Promise<Dataset[]> {
   const common = ['-Hp', '-r', '-t', 'filesystem,snapshot'];
-  const pool = root.split('/')[0] ?? '';
   const [list, properties] = await Promise.all([
-    zfsCommand(['list', ...common, '-o', 'name,createtxg,guid,origin', root], pool),
-    zfsCommand(['get', ...common, '-s', 'local,received', '-o', 'name,property,value', 'all', root], pool),
+    zfsStoreCommand(['list', ...common, '-o', 'name,createtxg,guid,origin', root]),
+    zfsStoreCommand(['get', ...common, '-s', 'local,received', '-o', 'name,property,value', 'all', root]),
   ]);
   const datasets = new Map(
     readLines(list)

@@ -26,7 +26,7 @@ export class MountPoints {
     return path.join(this.directory, id);
   }
 
-  /** Mounts the dataset if it is not: after a reboot, or when somebody unmounted it. @throws WorkerError */
+  /** Mounts the dataset if it is not: after a reboot, or when somebody unmounted it. @throws WorkerError, StatusError */
   ensure(id: string, dataset: string): Promise<string> {
     if (this.#closed.has(id)) return Promise.reject(failedPrecondition(`layer ${id} was committed meanwhile`));
     let mounting = this.#mounting.get(id);
@@ -41,7 +41,12 @@ export class MountPoints {
     const target = this.path(id);
     if (await this.isMounted(id)) return target;
     await mkdir(target, { recursive: true, mode: 0o700 });
-    await this.#worker.request('mount', dataset, target, 'zfs', '0', '');
+    try {
+      await this.#worker.request('mount', dataset, target, 'zfs', '0', '');
+    } catch (error) {
+      await rmdir(target).catch(() => undefined);
+      throw error;
+    }
     return target;
   }
 

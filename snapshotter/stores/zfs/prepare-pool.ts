@@ -1,6 +1,7 @@
+import { realpath } from 'node:fs/promises';
 import { failedPrecondition } from '../../../common/errors.ts';
 import type { DatasetNames } from './names.ts';
-import { zfsCommand } from './zfs-command.ts';
+import { zfsStoreCommand } from './zfs-command.ts';
 import { isModuleLoaded } from './zfs-module.ts';
 
 /** For layers of images: many small files, read more often than written. None is set where an administrator chose. */
@@ -13,7 +14,7 @@ const ROOT_PROPERTIES = {
   'com.sun:auto-snapshot': 'false',
 };
 
-const zfs = (...args: readonly string[]) => zfsCommand(args, args.at(-1)?.split('/')[0] ?? '');
+const zfs = (...args: readonly string[]) => zfsStoreCommand(args);
 
 /** On the store's dataset: the directory of the daemon that it belongs to. Two daemons would destroy each other's layers. */
 const OWNER_PROPERTY = 'layerfs:root';
@@ -53,7 +54,7 @@ export async function preparePool(names: DatasetNames, root: string, isNew = fal
 
 async function checkOwner(dataset: string, root: string): Promise<void> {
   const owner = await readProperty(dataset, OWNER_PROPERTY);
-  if (owner === root) return;
+  if (owner === root || (owner !== undefined && (await isSame(owner, root)))) return;
   if (owner === undefined || owner === '-') {
     await zfs('set', `${OWNER_PROPERTY}=${root}`, dataset);
     return;
@@ -63,6 +64,9 @@ async function checkOwner(dataset: string, root: string): Promise<void> {
       `it to ${root}, stop that daemon and run \`zfs set ${OWNER_PROPERTY}=${root} ${dataset}\``,
   );
 }
+
+/** The owner's may lead to this directory by a symbolic link, which an earlier start did not resolve. */
+const isSame = async (owner: string, root: string) => (await realpath(owner).catch(() => owner)) === root;
 
 /** @returns undefined if there is no such dataset. */
 async function readProperty(dataset: string, property: string): Promise<string | undefined> {

@@ -47,7 +47,8 @@ function destroy(dataset)
   end
   zfs.sync.set_prop(dataset, argv[1], "yes")
   for _, snapshot in ipairs(collect(zfs.list.snapshots, dataset)) do
-    if not is_layer(snapshot) then
+    -- A promoted clone takes the older snapshots with it.
+    if zfs.exists(snapshot) and not is_layer(snapshot) then
       for _, clone in ipairs(collect(zfs.list.clones, snapshot)) do
         err = zfs.sync.promote(clone)
         if err ~= 0 then

@@ -1,4 +1,4 @@
-import { Code, StatusError } from '../../../common/errors.ts';
+import { Code, failedPrecondition, StatusError } from '../../../common/errors.ts';
 import { exec } from '../../../common/exec.ts';
 
 const TIMEOUT_MS = 300_000;
@@ -18,6 +18,15 @@ export async function zfsCommand(args: readonly string[], pool: string): Promise
     return await exec('zfs', args, { timeoutMs: TIMEOUT_MS });
   } catch (error) {
     throw zfsCommandError(error, pool);
+  }
+}
+
+/** zfs(8), for the store as a whole: a failure is of no layer. @throws StatusError FailedPrecondition with its stderr. */
+export async function zfsStoreCommand(args: readonly string[]): Promise<string> {
+  try {
+    return await exec('zfs', args, { timeoutMs: TIMEOUT_MS });
+  } catch (cause) {
+    throw failedPrecondition(saidBy(cause), { cause });
   }
 }
 

@@ -41,6 +41,7 @@ test(
 );
 test(wrong, ['--root', '/proc/x'], /--root \/proc\/x is no directory that can be used/);
 test(wrong, ['--socket', '/etc/passwd/x'], /the directory of --socket, \/etc\/passwd is no directory .*: it is a file/);
+test(wrong, ['--socket', '/sys/x'], /--socket \/sys\/x cannot be listened on: .*; choose another/);
 test(wrong, ['--store', 'overlay', '--default-size', '1G'], /--default-size: the overlay store cannot limit/);
 if (!existsSync('/sys/module/zfs')) {
   test(wrong, ['--dataset', 'tank/x'], /dataset tank\/x cannot be reached: the kernel module zfs is not loaded: run/);
@@ -54,11 +55,16 @@ test('a second daemon says that it waits, and takes over', (t) =>
     const second = new Snapshotter(dir);
     const launched = second.launch();
     const log = () => readFile(first.logFile, 'utf8');
-    await eventually(async () => (/waiting for another layerfs-snapshotter/.test(await log()) ? true : undefined));
-    await first.terminate();
-    await launched;
-    t.notRegex(await log(), /the worker process ended/);
-    await second.terminate();
+    try {
+      await eventually(async () => (/waiting for another layerfs-snapshotter/.test(await log()) ? true : undefined));
+      await first.terminate();
+      await launched;
+      t.notRegex(await log(), /the worker process ended/);
+    } finally {
+      await first.terminate();
+      await second.terminate();
+      await launched.catch(() => undefined);
+    }
   }));
 
 test('a root behind a symbolic link is the directory that it leads to', (t) =>
@@ -70,10 +76,13 @@ test('a root behind a symbolic link is the directory that it leads to', (t) =>
     t.deepEqual(await readdir(dir), ['layerfs']);
     await mkdir(path.join(dir, 'real'));
     await daemon.launch();
-    await eventually(async () => {
-      const log = await readFile(daemon.logFile, 'utf8');
-      return log.includes(`"location":"${dir}/real"`) ? true : undefined;
-    });
-    await daemon.terminate();
-    t.pass();
+    try {
+      await eventually(async () => {
+        const log = await readFile(daemon.logFile, 'utf8');
+        return log.includes(`"location":"${dir}/real"`) ? true : undefined;
+      });
+      t.pass();
+    } finally {
+      await daemon.terminate();
+    }
   }));

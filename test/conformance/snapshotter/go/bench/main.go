@@ -34,7 +34,7 @@ type phase struct {
 func main() {
 	var specs contenderFlags
 	flag.Var(&specs, "contender", "NAME=SOCKET,SNAPSHOTTER; repeat it for each")
-	rounds := flag.Int("rounds", 5, "how often each operation is measured; with 0, snapshots are made and that is all")
+	rounds := flag.Int("rounds", 5, "how often each operation is measured")
 	present := flag.Int("present", 10, "how many snapshots there are meanwhile")
 	dir := flag.String("dir", "", "an empty directory to mount in")
 	pool := flag.String("pool", "", "a ZFS pool that contenders share")

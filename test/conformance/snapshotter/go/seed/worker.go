@@ -17,6 +17,8 @@ type worker struct {
 	input   io.Writer
 	waiting map[string]chan error
 	last    int
+	// Why it reads no more answers.
+	ended error
 }
 
 func startWorker(program, lockFile string) (*worker, error) {
@@ -42,6 +44,10 @@ func startWorker(program, lockFile string) (*worker, error) {
 func (w *worker) ask(words ...string) error {
 	answer := make(chan error, 1)
 	w.lock.Lock()
+	if w.ended != nil {
+		defer w.lock.Unlock()
+		return w.ended
+	}
 	w.last++
 	number := strconv.Itoa(w.last)
 	w.waiting[number] = answer
@@ -67,8 +73,9 @@ func (w *worker) read(output io.Reader) {
 		words, err := readFrame(output)
 		w.lock.Lock()
 		if err != nil {
+			w.ended = fmt.Errorf("the worker ended: %w", err)
 			for _, answer := range w.waiting {
-				answer <- fmt.Errorf("the worker ended: %w", err)
+				answer <- w.ended
 			}
 			w.lock.Unlock()
 			return
