@@ -19,7 +19,7 @@ containers, rate of stdout. Needs root and a build (npm run build). Takes about 
 
 snapshotter measures LayerFS beside containerd's zfs and overlayfs, in the VM (docs/testing-vm.md): prepare, commit, view,
 remove, unpack; and LayerFS's overlay store beside overlayfs on this host. Needs what shim does, and Go. Takes a few
-minutes with KVM, and about 25 without it on two cores; says as it goes how long it still takes.
+minutes with KVM, and about 35 without it on two cores; says as it goes how long it still takes.
 
   --rounds N      how often each is measured, with few and with many snapshots  (default 3)
   --snapshots N   how many are many                                             (default 2000)
