@@ -41,8 +41,8 @@ export function snapshotterReport({
   return [
     '## LayerFS beside containerd’s snapshotters',
     '',
-    `Measured on ${date} by \`npm run bench -- snapshotter\`, in the VM (${accelerator}; 2 virtual CPUs, 3 GiB) on ${host.cpu},`,
-    `${host.cores} cores: kernel ${kernel}, OpenZFS ${zfs}, containerd ${containerd}, Node ${node}. Each snapshotter is`,
+    `Measured on ${date} by \`npm run bench -- snapshotter\`, in the VM (${accelerator}; 2 virtual CPUs, 3 GiB) on`,
+    `${host.cpu}, ${host.cores} cores: kernel ${kernel}, OpenZFS ${zfs}, containerd ${containerd}, Node ${node}. Each snapshotter is`,
     'reached through a containerd of its own, with its root on ext4 unless told otherwise, so containerd’s share is in every',
     'figure. A remove counts until containerd’s garbage collection has ended and what was removed is gone. What uses ZFS',
     'shares one pool, of one disk, with lz4.',
