@@ -348,10 +348,10 @@ export class Container {
   /** Regular after the end. Before it, the connection alone may be lost, or somebody killed the monitor. */
   async #monitorClosed(): Promise<void> {
     this.#told.resolve();
-    for (const answer of this.#signalled.splice(0)) answer.resolve(EIO);
     if (this.#status !== 'stopped' && (await this.#reconnect())) return;
     if (this.#status !== 'stopped') {
-      this.#context.logger.error(this.#identity, 'the monitor of a container died; what it left is removed');
+      // Or it ended as it should, and its last words went with the connection: writing to a closed one loses them.
+      this.#context.logger.warn(this.#identity, 'a monitor is gone without a word; what it may have left is removed');
       this.#end(await this.#cleanUpAfterMonitor());
     }
     this.#gone.resolve();
@@ -361,6 +361,8 @@ export class Container {
   async #reconnect(): Promise<boolean> {
     try {
       this.#monitor = await Monitor.connect(this.#context.directory, this.#listener());
+      // Nobody knows whether they arrived, and a signal must not come twice.
+      for (const answer of this.#signalled.splice(0)) answer.resolve(EIO);
       // It may have been lost with the connection. A monitor that has it already does nothing more.
       if (this.#startAsked && !this.#started.settled) this.#monitor.start();
       return true;

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
+import { Code, StatusError } from '../../common/errors.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
 import { eventually } from '../support/eventually.ts';
 import { isAlive } from '../support/processes.ts';
@@ -66,6 +67,29 @@ if (RUNTIME !== RUNC) {
     process.kill(monitor, 'SIGCONT');
     await task.kill({ ...init, signal: 9, all: false });
     t.is((await task.wait(init)).exitStatus, 137);
+  });
+
+  test.serial('a signal for a container that ended while the daemon stood still is told that', async (t) => {
+    const { task, init, pid } = await fixture.running(t, [
+      'sh',
+      '-c',
+      'trap "exit 9" TERM; while :; do sleep 0.02; done',
+    ]);
+    await eventsTaken();
+    const { monitor } = await processesOf(init.id);
+    const daemon = await daemonOf(fixture.host.runDir);
+    if (daemon === undefined) throw new Error('there is no daemon to stop');
+    process.kill(daemon, 'SIGSTOP');
+    const killed = task.kill({ ...init, signal: 9, all: false });
+    process.kill(pid, 'SIGTERM');
+    await eventually(async () => ((await isAlive(monitor)) ? undefined : true));
+    process.kill(daemon, 'SIGCONT');
+
+    t.is((await t.throwsAsync<StatusError>(killed)).code, Code.NotFound);
+    t.is((await task.wait(init)).exitStatus, 9);
+    await task.delete(init);
+    const topics = await fixture.host.events.topicsThrough(init.id, '/tasks/delete');
+    t.deepEqual(topics, ['/tasks/create', '/tasks/start', '/tasks/exit', '/tasks/delete']);
   });
 
   for (const victim of ['monitor', 'driver'] as const) {
