@@ -33,7 +33,7 @@ export interface Memory {
  * same devices. QMP is on stdin and stdout.
  */
 export function machineArguments(machine: Machine): string[] {
-  return [...processor(machine), ...boot(machine.image), ...disks(machine), ...network(), ...rest(machine)];
+  return [...processor(machine), ...boot(machine), ...disks(machine), ...network(), ...rest(machine)];
 }
 
 function processor({ accelerator, memory }: Machine): string[] {
@@ -48,11 +48,14 @@ function processor({ accelerator, memory }: Machine): string[] {
 /** A thread for each processor, and room for the code that it translates. */
 const TCG = 'tcg,thread=multi,tb-size=512';
 
-function boot(image: string): string[] {
+function boot({ image, accelerator }: Machine): string[] {
   const commandLine = [
     ...['console=ttyS0', 'root=/dev/vda', 'net.ifnames=0', 'apparmor=1', 'quiet', 'loglevel=4', 'panic=-1'],
     // An emulated processor needs no protection from its guest, and may stand still for a while without being stuck.
     ...['mitigations=off', 'nowatchdog', 'rcupdate.rcu_cpu_stall_suppress=1'],
+    // TCG translates a program anew for each address that it is loaded at, until there is room for nothing else; then it
+    // forgets all translations, also of those that only wait.
+    ...(accelerator === 'tcg' ? ['norandmaps'] : []),
   ];
   const kernel = ['-kernel', path.join(image, 'kernel'), '-initrd', path.join(image, 'initrd')];
   return [...kernel, '-append', commandLine.join(' ')];
