@@ -1,6 +1,6 @@
 /**
- * `npm test`: every check and every test, one step after the other, all of them even if one fails. Prints
- * `N passed, N failed` last and exits with 0 only if nothing failed and every step ran to its end.
+ * `npm test`: every check and every test, one step after the other, all of them even if one fails. Says at the end what
+ * failed, prints `N passed, N failed` last, and exits with 0 only if nothing failed and every step ran to its end.
  */
 import { createInterface } from 'node:readline';
 import path from 'node:path';
@@ -16,6 +16,11 @@ interface Step {
 interface Counts {
   readonly passed: number;
   readonly failed: number;
+}
+
+interface Result extends Counts {
+  /** For the end, which is what people see of a long run: the lines of the failed tests. */
+  readonly failures: readonly string[];
 }
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -54,7 +59,7 @@ function countTap(lines: readonly string[]): Counts {
 }
 
 /** Runs a step with its output passed through. A step that fails without a failed test counts as one failure. */
-async function run({ name, command: [program, ...args], count }: Step): Promise<Counts> {
+async function run({ name, command: [program, ...args], count }: Step): Promise<Result> {
   console.log(`\n── ${name}: ${[program, ...args].join(' ')}`);
   const started = performance.now();
   const lines: string[] = [];
@@ -76,14 +81,22 @@ async function run({ name, command: [program, ...args], count }: Step): Promise<
   const result = { passed: counted.passed, failed: counted.failed + unexplained };
   const seconds = Math.round((performance.now() - started) / 1000);
   console.log(`── ${name}: ${result.passed} passed, ${result.failed} failed, ${seconds} s`);
-  return result;
+  const told = lines.filter((line) => FAILURE.test(line)).map((line) => line.trim());
+  const failures = told.length > 0 ? told : [`${[program, ...args].join(' ')}: exit code ${exitCode ?? 'none'}`];
+  return { ...result, failures: result.failed > 0 ? failures.map((line) => `${name}: ${line}`) : [] };
 }
 
+/** A failed test, as ava and as check.h show it. */
+const FAILURE = /^\s*✘ |^not ok \d/;
+
 const total = { passed: 0, failed: 0 };
+const failures: string[] = [];
 for (const step of steps) {
-  const { passed, failed } = await run(step);
-  total.passed += passed;
-  total.failed += failed;
+  const result = await run(step);
+  total.passed += result.passed;
+  total.failed += result.failed;
+  failures.push(...result.failures);
 }
+if (failures.length > 0) console.log(`\nWhat failed:\n${failures.join('\n')}`);
 console.log(`\n${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed === 0 ? 0 : 1;
