@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { Code, StatusError } from '../../common/errors.ts';
+import { Code, type StatusError } from '../../common/errors.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
 import { eventually } from '../support/eventually.ts';
 import { isAlive } from '../support/processes.ts';
