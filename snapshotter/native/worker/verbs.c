@@ -24,6 +24,12 @@ static const struct verb {
 	{"mount", file_mount, 5, 5},
 	/* TARGET [detach] */
 	{"unmount", file_unmount, 1, 2},
+	/* SOURCE TARGET TYPE FLAGS DATA: makes the directory TARGET, and mounts there unless something is mounted there. */
+	{"attach", mount_point_attach, 5, 5},
+	/* TARGET: unmounts what is mounted there, whoever uses it, and removes the directory; neither has to be there. */
+	{"release", mount_point_release, 1, 1},
+	/* TARGET: writes out the file system that is mounted there, if one is. */
+	{"sync-mounted", mount_point_sync, 1, 1},
 	/* PATH: writes out the file system of that path. */
 	{"sync", file_sync, 1, 1},
 	/* PATH: answers TYPE FILES FREE-FILES, in decimal. */

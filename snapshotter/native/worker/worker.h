@@ -32,6 +32,11 @@ struct answer file_unmount(const char *const *words, size_t count);
 struct answer file_sync(const char *const *words, size_t count);
 struct answer file_statfs(const char *const *words, size_t count);
 
+/* mount-points.c */
+struct answer mount_point_attach(const char *const *words, size_t count);
+struct answer mount_point_release(const char *const *words, size_t count);
+struct answer mount_point_sync(const char *const *words, size_t count);
+
 /* attributes.c */
 struct answer file_copy_attributes(const char *const *words, size_t count);
 

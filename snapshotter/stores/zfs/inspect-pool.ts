@@ -106,7 +106,7 @@ async function staleMounts({ names, mountPoints }: InspectOptions, layers: reado
       id,
       place: point,
       reason: `${source} is mounted there, and no active layer needs it`,
-      repair: { does: 'unmount it; whoever uses it keeps it', apply: () => mountPoints.unmount(point) },
+      repair: { does: 'unmount it; whoever uses it keeps it', apply: () => mountPoints.release(id) },
     };
   });
 }

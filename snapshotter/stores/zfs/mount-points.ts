@@ -1,7 +1,6 @@
-import { mkdir, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { failedPrecondition } from '../../../common/errors.ts';
-import { hasErrorCode, listIfExists } from '../../../common/files.ts';
+import { listIfExists } from '../../../common/files.ts';
 import type { Worker } from '../worker.ts';
 
 /**
@@ -13,6 +12,8 @@ export class MountPoints {
   readonly #worker: Worker;
   /** Snapshots that are mounted for a moment. */
   readonly #reading = new Set<string>();
+  /** Those of them that a worker which died may have left. */
+  readonly #left = new Set<string>();
   readonly #mounting = new Map<string, Promise<string>>();
   /** Layers that were committed: what was asked for just before would mount them for good. */
   readonly #closed = new Set<string>();
@@ -39,25 +40,13 @@ export class MountPoints {
 
   async #ensure(id: string, dataset: string): Promise<string> {
     const target = this.path(id);
-    if (await this.isMounted(id)) return target;
-    await mkdir(target, { recursive: true, mode: 0o700 });
-    try {
-      await this.#worker.request('mount', dataset, target, 'zfs', '0', '');
-    } catch (error) {
-      await rmdir(target).catch(() => undefined);
-      throw error;
-    }
+    await this.#worker.request('attach', dataset, target, 'zfs', '0', '');
     return target;
   }
 
-  async isMounted(id: string): Promise<boolean> {
-    try {
-      const [own, above] = await Promise.all([stat(this.path(id)), stat(this.directory)]);
-      return own.dev !== above.dev;
-    } catch (error) {
-      if (hasErrorCode(error, 'ENOENT')) return false;
-      throw error;
-    }
+  /** Writes out what is mounted for a layer, if anything is. @throws WorkerError */
+  async sync(id: string): Promise<void> {
+    await this.#worker.request('sync-mounted', this.path(id));
   }
 
   /** Releases a mount that is not to come back. @throws WorkerError */
@@ -70,18 +59,14 @@ export class MountPoints {
   /** Also of what a dead worker left of `withSnapshot`. @throws WorkerError */
   async releaseAll(id: string): Promise<void> {
     this.#closed.delete(id);
-    await Promise.all([this.release(id), this.release(readName(id))]);
+    const read = readName(id);
+    await Promise.all([this.release(id), this.#left.has(read) ? this.release(read) : undefined]);
   }
 
-  /** Whoever still uses the mount keeps the file system until they are done. */
+  /** Whoever still uses the mount keeps the file system until they are done. @throws WorkerError */
   async release(id: string): Promise<void> {
-    const target = this.path(id);
-    try {
-      if (await this.isMounted(id)) await this.#worker.request('unmount', target, 'detach');
-      await rmdir(target);
-    } catch (error) {
-      if (!hasErrorCode(error, 'ENOENT')) throw error;
-    }
+    await this.#worker.request('release', this.path(id));
+    this.#left.delete(id);
   }
 
   /** Takes away all but those of these layers: what a fall left, which nobody else would find again. */
@@ -101,36 +86,16 @@ export class MountPoints {
     return this.#reading.has(id);
   }
 
-  async unmount(point: string): Promise<void> {
-    await this.#worker.request('unmount', point, 'detach');
-    await rmdir(point);
-  }
-
   /** Runs `use` on a snapshot that is mounted for as long as that takes. */
   async withSnapshot<T>(id: string, snapshot: string, use: (directory: string) => Promise<T>): Promise<T> {
     const name = readName(id);
-    const target = this.path(name);
     this.#reading.add(name);
+    this.#left.add(name);
     try {
-      return await this.#withMount(snapshot, target, use);
+      await this.#worker.request('attach', snapshot, this.path(name), 'zfs', READ_ONLY, '');
+      return await use(this.path(name));
     } finally {
-      this.#reading.delete(name);
-    }
-  }
-
-  async #withMount<T>(snapshot: string, target: string, use: (directory: string) => Promise<T>): Promise<T> {
-    await mkdir(target, { recursive: true, mode: 0o700 });
-    try {
-      await this.#worker.request('mount', snapshot, target, 'zfs', READ_ONLY, '');
-    } catch (error) {
-      await rmdir(target).catch(() => undefined);
-      throw error;
-    }
-    try {
-      return await use(target);
-    } finally {
-      await this.#worker.request('unmount', target, 'detach');
-      await rmdir(target);
+      await this.release(name).finally(() => this.#reading.delete(name));
     }
   }
 }

@@ -69,7 +69,7 @@ export class ZfsStore implements Store {
     this.#pool = new Pool(dataset, worker);
     this.#mountPoints = new MountPoints(root, worker);
     const [names, pool] = [this.#names, this.#pool];
-    this.snapshots = new ZfsSnapshots({ names, pool, sync: ({ id }) => this.#syncIfMounted(id) });
+    this.snapshots = new ZfsSnapshots({ names, pool, sync: ({ id }) => this.#sync(id) });
     this.transfer = new ZfsTransfer(names, pool);
     this.#verifier = new LayerVerifier(names, pool);
   }
@@ -136,16 +136,16 @@ export class ZfsStore implements Store {
 
   async commit(layer: Layer): Promise<void> {
     const { id } = layer;
-    await this.#syncIfMounted(id);
+    // A snapshot does not see what only a mapped page holds yet.
+    await this.#sync(id);
     await commitLayer(this.#names, this.#pool, layer);
     // Nobody waits for it; and whoever has it mounted still, keeps it.
     void this.#soon(() => this.#mountPoints.close(id));
     void this.#soon(() => markCommitted(this.#names, this.#pool, layer));
   }
 
-  /** A snapshot does not see what only a mapped page holds yet. */
-  async #syncIfMounted(id: string): Promise<void> {
-    if (await this.#mountPoints.isMounted(id)) await this.#ask('sync', this.#mountPoints.path(id));
+  #sync(id: string): Promise<void> {
+    return this.#translate(() => this.#mountPoints.sync(id));
   }
 
   async update(layer: Layer): Promise<void> {
@@ -177,7 +177,8 @@ export class ZfsStore implements Store {
       const [bytes, files] = await Promise.all([this.#bytes(this.#names.snapshot(id), 'written'), this.#fileCount(id)]);
       return { bytes, inodes: atLeastZero(files - below) };
     }
-    await this.#ask('sync', await this.#mount(id));
+    await this.#mount(id);
+    await this.#sync(id);
     await this.#pool.sync();
     const [bytes, files] = await Promise.all([
       this.#bytes(this.#names.dataset(id), 'used'),
@@ -239,7 +240,8 @@ export class ZfsStore implements Store {
   async #destroy(ids: readonly string[], targets: readonly Destruction[]): Promise<Undestroyed[]> {
     if (ids.length === 0) return [];
     // What cannot be unmounted cannot be destroyed either, and the pool says so.
-    await Promise.all(ids.map((id) => this.#soon(() => this.#mountPoints.releaseAll(id))));
+    const mountable = ids.filter((_, index) => targets[index]?.record === undefined);
+    await Promise.all(mountable.map((id) => this.#soon(() => this.#mountPoints.releaseAll(id))));
     const failed = await this.#pool.destroy(targets);
     for (const id of ids) this.#fileCounts.delete(id);
     return ids.flatMap((id, index) => {

@@ -162,6 +162,6 @@ async function leaveThings(place: Place, daemon: Daemon, model: Model): Promise<
     (await readFile(path.join(root, 'store.json'), 'utf8')).includes(dataset),
     'store.json tells of another dataset',
   );
-  // sync, two unmounts, and then what destroys.
-  return { requests: 4 };
+  // sync, what releases four places and those of two layers once more, and then what destroys.
+  return { requests: 8 };
 }
