@@ -59,6 +59,8 @@ export class Container {
   /** The monitor has said something. */
   readonly #told = new Deferred<void>();
   readonly #signalled: Deferred<number>[] = [];
+  /** Settled, but while a connection that was lost is being made again. */
+  #connected: Promise<void> = Promise.resolve();
   #monitor: Monitor | undefined;
   #status: ContainerStatus = 'creating';
   #init: ProcessIdentity = { pid: 0, startTime: 0n };
@@ -178,6 +180,7 @@ export class Container {
   }
 
   async #signalInit(signal: number): Promise<number> {
+    await this.#connected;
     if (this.#monitor === undefined || this.#status === 'stopped') return ESRCH;
     const answer = new Deferred<number>();
     this.#signalled.push(answer);
@@ -261,7 +264,7 @@ export class Container {
         this.#receive(message);
       },
       closed: () => {
-        void this.#monitorClosed();
+        this.#monitorClosed();
       },
     };
   }
@@ -345,8 +348,12 @@ export class Container {
     this.#exited.resolve(exit);
   }
 
+  #monitorClosed(): void {
+    this.#connected = this.#reconnectOrEnd();
+  }
+
   /** Regular after the end. Before it, the connection alone may be lost, or somebody killed the monitor. */
-  async #monitorClosed(): Promise<void> {
+  async #reconnectOrEnd(): Promise<void> {
     this.#told.resolve();
     if (this.#status !== 'stopped' && (await this.#reconnect())) return;
     if (this.#status !== 'stopped') {
