@@ -24,7 +24,7 @@ interface Result extends Counts {
 }
 
 const root = path.resolve(import.meta.dirname, '../..');
-const STEP_TIMEOUT_MS = 30 * 60_000;
+const STEP_TIMEOUT_MS = 45 * 60_000;
 
 const steps: readonly Step[] = [
   { name: 'lint', command: ['npm', 'run', '-s', 'lint'] },
