@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, readdir } from 'node:fs/promises';
+import { access, chmod, mkdir, readFile, readdir } from 'node:fs/promises';
 
 export const hasErrorCode = (error: unknown, ...codes: string[]): boolean =>
   error instanceof Error && 'code' in error && codes.includes(String(error.code));
@@ -12,6 +12,13 @@ export async function readTextIfExists(path: string): Promise<string | undefined
     throw error;
   }
 }
+
+/** Whether there is something of that name. */
+export const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 /** The names in a directory; none if it does not exist. */
 export async function listIfExists(path: string): Promise<string[]> {

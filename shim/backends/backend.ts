@@ -1,5 +1,6 @@
 import type { Plan } from '../monitor/plan.ts';
-import type { Spec } from '../oci/spec.ts';
+import type { Resources, Spec } from '../oci/spec.ts';
+import type { Cgroup } from '../cgroups/cgroup.ts';
 
 /** A container to be created, read and checked. */
 export interface ContainerRequest {
@@ -16,8 +17,18 @@ export interface PreparedContainer {
   readonly files: ReadonlyMap<string, string>;
   /** The backend's part of the monitor's plan: orders, mount sources, cgroups (shim/native/monitor). */
   readonly plan: Plan;
-  /** The directories of the container's cgroup, one for each hierarchy; the first has all its processes. */
-  readonly cgroups: readonly string[];
+  /** The container's cgroup, once for each hierarchy; the first has all its processes. */
+  readonly cgroups: readonly Cgroup[];
+}
+
+/** One value for one file of the container's cgroup. */
+export interface CgroupSetting {
+  /** The JSON path below linux.resources, for errors. */
+  readonly field: string;
+  readonly version: 1 | 2;
+  readonly controller: string;
+  readonly file: string;
+  readonly value: string;
 }
 
 /** A way to run containers. The task service knows backends by this interface alone. */
@@ -31,4 +42,9 @@ export interface Backend {
    * @throws StatusError InvalidArgument, with the JSON path, for what the backend or the host cannot do.
    */
   prepare(request: ContainerRequest): Promise<PreparedContainer>;
+  /**
+   * Translates new limits for a container that is there, but for its devices. Changes nothing on the host.
+   * @throws StatusError InvalidArgument, with the JSON path, for what the backend or the host cannot do.
+   */
+  translateResources(resources: Resources): readonly CgroupSetting[];
 }

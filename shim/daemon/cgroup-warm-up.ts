@@ -1,7 +1,7 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { CgroupHierarchy } from '../backends/cgroup-hierarchies.ts';
+import type { CgroupHierarchy } from '../cgroups/hierarchies.ts';
 
 /**
  * Moving a process into a cgroup of v2 takes a lock that, when it was not used for a while, first waits for an RCU grace

@@ -1,7 +1,7 @@
 import { rename } from 'node:fs/promises';
 import { makePassableDirectory } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
-import { readCgroupHierarchies, type CgroupHierarchy } from '../backends/cgroup-hierarchies.ts';
+import { readCgroupHierarchies, type CgroupHierarchy } from '../cgroups/hierarchies.ts';
 import { LxcBackend } from '../backends/lxc/lxc-backend.ts';
 import { forgetEarlierBoot } from '../task/boot.ts';
 import { ContainerRegistry } from '../task/container-registry.ts';
@@ -65,7 +65,7 @@ export class Daemon {
     await makePassableDirectory(rootfsMount);
     const hostNetwork = `/proc/${process.pid}/fd/${HOST_NETWORK_FD}`;
     const backend = new LxcBackend({ libraryDirectory, rootfsMount, hierarchies, hostNetwork });
-    const registry = new ContainerRegistry({ paths, backend, logger });
+    const registry = new ContainerRegistry({ paths, backend, logger, hostNetwork });
     await forgetEarlierBoot(paths, logger);
     await recoverContainers(registry, paths, logger);
     const daemon = new Daemon(options, registry, hierarchies);

@@ -1,6 +1,6 @@
 import { rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { CgroupHierarchy } from '../backends/cgroup-hierarchies.ts';
+import type { CgroupHierarchy } from '../cgroups/hierarchies.ts';
 
 /** Below a hierarchy's base: the daemon's own cgroup, and those of the monitors (lxc-backend.ts). */
 const OWN_TREE = 'proxmox-lxcri';

@@ -1,4 +1,12 @@
-import { TaskCreate, TaskDelete, TaskExit, TaskStart } from '../../proto/gen/containerd/events/task.ts';
+import {
+  TaskCreate,
+  TaskDelete,
+  TaskExit,
+  TaskOOM,
+  TaskPaused,
+  TaskResumed,
+  TaskStart,
+} from '../../proto/gen/containerd/events/task.ts';
 import type { ExitRecord } from '../monitor/messages.ts';
 import { now, type EventTime, type TaskEvent } from './event.ts';
 
@@ -27,5 +35,13 @@ export const taskDelete = (containerId: string, pid: number, exit: ExitRecord): 
     'delete',
     TaskDelete.encode({ containerId, id: '', pid, exitStatus: exit.status, exitedAt: exitTime(exit) }),
   );
+
+export const taskOom = (containerId: string): TaskEvent => taskEvent('TaskOOM', 'oom', TaskOOM.encode({ containerId }));
+
+export const taskPaused = (containerId: string): TaskEvent =>
+  taskEvent('TaskPaused', 'paused', TaskPaused.encode({ containerId }));
+
+export const taskResumed = (containerId: string): TaskEvent =>
+  taskEvent('TaskResumed', 'resumed', TaskResumed.encode({ containerId }));
 
 export const exitTime = ({ seconds, nanoseconds }: ExitRecord): EventTime => ({ seconds, nanos: nanoseconds });

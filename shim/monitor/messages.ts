@@ -21,6 +21,8 @@ export type MonitorMessage =
   | { readonly type: 'failed'; readonly errno: number; readonly text: string }
   | { readonly type: 'exited'; readonly exit: ExitRecord }
   | { readonly type: 'signalled'; readonly errno: number }
+  /** How often the kernel killed in it for want of memory, all in all. */
+  | { readonly type: 'oom'; readonly count: bigint }
   | { readonly type: 'warning'; readonly text: string };
 
 /** The forms of the lines; texts may be empty. A later build may say more at the end. */
@@ -31,6 +33,7 @@ const FORMS: readonly (readonly [form: RegExp, parse: (...words: string[]) => Mo
   [/^failed (\d+) (.*)$/s, (errno, text = '') => ({ type: 'failed', errno: Number(errno), text })],
   [/^exited (\d+) (-?\d+) (\d+)(?: |$)/, (...words) => ({ type: 'exited', exit: parseExit(words) })],
   [/^signalled (\d+)(?: |$)/, (errno) => ({ type: 'signalled', errno: Number(errno) })],
+  [/^oom (\d+)(?: |$)/, (count = '0') => ({ type: 'oom', count: BigInt(count) })],
   [/^warning (.*)$/s, (text = '') => ({ type: 'warning', text })],
 ];
 

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { writeFileAtomic } from '../../common/atomic-file.ts';
 import { readTextIfExists } from '../../common/files.ts';
 import type { Mount } from '../../proto/gen/containerd/types/mount.ts';
+import type { Cgroup } from '../cgroups/cgroup.ts';
 import type { EventTarget } from '../events/event.ts';
 import type { Stdio } from './stdio.ts';
 
@@ -16,8 +17,8 @@ export interface ContainerRecord {
   /** What was mounted, for the event that tells of the creation. */
   readonly rootfs: readonly Mount[];
   readonly target: EventTarget;
-  /** The directories of its cgroup; the first has all its processes. */
-  readonly cgroups: readonly string[];
+  /** Its cgroup in each hierarchy; the first has all its processes. */
+  readonly cgroups: readonly Cgroup[];
   /** The build of the daemon that created it, or took it over last. */
   readonly build: string;
   /** The name of its event journal: journal-name.ts. */

@@ -29,6 +29,8 @@ export interface RegistryOptions {
   readonly paths: RunPaths;
   readonly backend: Backend;
   readonly logger: Logger;
+  /** A path of the host's network namespace, in which this process may not be. */
+  readonly hostNetwork?: string;
 }
 
 /** Killing what a dead monitor left may have to wait for its processes: shim/native/monitor/cgroup-removal.c waits 2 s. */
@@ -233,7 +235,9 @@ export class ContainerRegistry {
     const { logger } = this.#options;
     const events = this.#newQueue(record);
     const cleanUp = (at: string) => this.#cleanUpAfterMonitor(at);
-    return new Container({ record, directory, events, logger, cleanUp });
+    const { backend, hostNetwork = '/proc/self/ns/net' } = this.#options;
+    const translateResources = backend.translateResources.bind(backend);
+    return new Container({ record, directory, events, logger, cleanUp, hostNetwork, translateResources });
   }
 
   #newQueue({ namespace, id, journal: name }: Pick<ContainerRecord, 'namespace' | 'id' | 'journal'>): EventQueue {

@@ -1,28 +1,49 @@
 import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from '../../common/logger.ts';
 import { Code, StatusError, failedPrecondition, internal, invalidArgument, notFound } from '../../common/errors.ts';
 import { SerialQueue } from '../../common/serial-queue.ts';
-import { taskCreate, taskDelete, taskExit, taskStart } from '../events/task-events.ts';
+import type { CgroupSetting } from '../backends/backend.ts';
+import { readLastMetrics, readMetrics } from '../cgroups/metrics.ts';
+import { readNetwork } from '../cgroups/network-metrics.ts';
+import { listProcesses, signalProcesses } from '../cgroups/processes.ts';
+import {
+  taskCreate,
+  taskDelete,
+  taskExit,
+  taskOom,
+  taskPaused,
+  taskResumed,
+  taskStart,
+} from '../events/task-events.ts';
 import type { TaskEvent } from '../events/event.ts';
 import { topicName } from '../events/event-journal.ts';
 import type { EventQueue } from '../events/event-queue.ts';
 import type { ExitRecord, MonitorMessage, MonitorStatus, ProcessIdentity } from '../monitor/messages.ts';
 import { Monitor, type MonitorListener } from '../monitor/monitor.ts';
-import { listProcesses, signalProcesses } from './cgroup-processes.ts';
+import type { Resources } from '../oci/spec.ts';
+import type { Any } from '../../proto/gen/google/protobuf/any.ts';
 import { removeContainerRecord, type ContainerRecord } from './container-record.ts';
+import { updateResources } from './container-resources.ts';
 import { Deferred } from './deferred.ts';
 import { explainFailure } from './failure-log.ts';
 import {
+  CANNOT_DELETE_PAUSED,
   CANNOT_DELETE_RUNNING,
+  CANNOT_PAUSE,
+  CANNOT_RESUME,
+  CANNOT_START_PAUSED,
+  CANNOT_UPDATE_STOPPED,
   CONTAINER_NOT_CREATED,
   PROCESS_ALREADY_FINISHED,
   createFailed,
   startFailed,
 } from './messages.ts';
+import { Pausing } from './pausing.ts';
 
-export type ContainerStatus = 'creating' | 'created' | 'running' | 'stopped';
+export type ContainerStatus = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
 
 export interface ContainerContext {
   readonly record: ContainerRecord;
@@ -32,6 +53,10 @@ export interface ContainerContext {
   readonly logger: Logger;
   /** Removes what a monitor that died has left, and records an end (lxcri-monitor --cleanup). */
   readonly cleanUp: (directory: string) => Promise<ExitRecord>;
+  /** A path of the host's network namespace. */
+  readonly hostNetwork: string;
+  /** The backend's way to change limits. */
+  readonly translateResources: (resources: Resources) => readonly CgroupSetting[];
 }
 
 /** How long a daemon's start waits for what a monitor tells at once, unless the kernel or a debugger holds it. */
@@ -62,11 +87,14 @@ export class Container {
   /** Settled, but while a connection that was lost is being made again. */
   #connected: Promise<void> = Promise.resolve();
   #monitor: Monitor | undefined;
-  #status: ContainerStatus = 'creating';
+  #status: Exclude<ContainerStatus, 'paused'> = 'creating';
+  readonly #pausing: Pausing;
   #init: ProcessIdentity = { pid: 0, startTime: 0n };
   #exit: ExitRecord | undefined;
   /** The names of the events that were added, by this daemon or an earlier one: none is added twice. */
   readonly #issued = new Set<string>();
+  /** As far as told; undefined for a container of an earlier daemon, until its monitor speaks. */
+  #oomCount: bigint | undefined = 0n;
   #startAsked = false;
   /** containerd dropped this container; it tells the end to others by itself. */
   #abandoned = false;
@@ -76,10 +104,11 @@ export class Container {
   constructor(context: ContainerContext) {
     this.#context = context;
     this.record = context.record;
+    this.#pausing = new Pausing(context.record.cgroups);
   }
 
   get status(): ContainerStatus {
-    return this.#status;
+    return this.#status === 'running' && this.#pausing.paused ? 'paused' : this.#status;
   }
 
   /** The init's pid on the host; 0 before it runs. */
@@ -108,6 +137,7 @@ export class Container {
   /** Takes a container over from an earlier daemon: from its monitor if that lives, else from what it left. */
   async recover(status: MonitorStatus | undefined): Promise<void> {
     for (const name of await this.#recoverEvents()) this.#issued.add(name);
+    this.#oomCount = undefined;
     if (status !== undefined) this.#init = status.init;
     try {
       this.#monitor = await Monitor.connect(this.#context.directory, this.#listener());
@@ -115,6 +145,7 @@ export class Container {
       await this.#recoverWithoutMonitor(status);
       return;
     }
+    await this.#pausing.recover();
     // It tells its state at once; one that was still being created tells it when it knows.
     if (status !== undefined) await this.#awaitGreeting(status);
   }
@@ -153,6 +184,7 @@ export class Container {
   /** @returns the init's pid. */
   start(): Promise<number> {
     return this.#queue.run(async () => {
+      if (this.status === 'paused') throw new StatusError(Code.Unknown, CANNOT_START_PAUSED);
       if (this.#status === 'running') throw failedPrecondition('cannot start a container that is already running');
       if (this.#status === 'stopped') throw failedPrecondition('cannot start a container that has stopped');
       this.#startAsked = true;
@@ -170,10 +202,11 @@ export class Container {
   async kill(signal: number, all: boolean): Promise<void> {
     if (this.#status === 'stopped') throw notFound(PROCESS_ALREADY_FINISHED);
     if (all) {
-      await signalProcesses(this.record.cgroups, signal);
+      await this.#signalAll(signal);
       return;
     }
     const errno = await this.#signalInit(signal);
+    if (signal === SIGKILL) await this.#pausing.letDie();
     if (errno === ESRCH) throw notFound(PROCESS_ALREADY_FINISHED);
     if (errno === EINVAL) throw invalidArgument(`signal is ${signal}: expected one that Linux has, 0 to 64`);
     if (errno !== 0) throw internal(`signal ${signal} could not be sent (errno ${errno})`);
@@ -188,11 +221,50 @@ export class Container {
     return answer.promise;
   }
 
+  async #signalAll(signal: number): Promise<void> {
+    await signalProcesses(this.record.cgroups, signal);
+    if (signal === SIGKILL) await this.#pausing.letDie();
+  }
+
+  /** Returns when all its processes stand still. */
+  pause(): Promise<void> {
+    return this.#queue.run(async () => {
+      if (this.status !== 'running') throw new StatusError(Code.Unknown, CANNOT_PAUSE[this.status]);
+      await this.#pausing.pause();
+      await this.#context.events.add(this.record.target, taskPaused(this.record.id));
+    });
+  }
+
+  resume(): Promise<void> {
+    return this.#queue.run(async () => {
+      if (this.status !== 'paused') throw new StatusError(Code.Unknown, CANNOT_RESUME[this.status]);
+      await this.#pausing.resume();
+      await this.#context.events.add(this.record.target, taskResumed(this.record.id));
+    });
+  }
+
+  update(resources: Resources): Promise<void> {
+    return this.#queue.run(async () => {
+      if (this.#status === 'stopped') throw new StatusError(Code.Unknown, CANNOT_UPDATE_STOPPED);
+      const { bundle, cgroups } = this.record;
+      await updateResources({ bundle, cgroups, translate: this.#context.translateResources }, resources);
+    });
+  }
+
+  /** What it uses, or used at its end: an encoded Metrics message. @throws StatusError NotFound if nobody knows. */
+  async stats(): Promise<Any> {
+    const { cgroups } = this.record;
+    if (this.#status !== 'stopped') return readMetrics(cgroups, await readNetwork(this.pid, this.#context.hostNetwork));
+    // Before the monitor removes the cgroup, it keeps them.
+    const last = await readLastMetrics(cgroups, path.join(this.#context.directory, 'last-stats'));
+    return last ?? readMetrics(cgroups, []);
+  }
+
   async pids(): Promise<number[]> {
     const [cgroup] = this.record.cgroups;
     // Not none: after its own restart containerd 1.7 would take that for a shim without a container, and forget the end.
     if (this.#status === 'stopped') return [this.pid];
-    return cgroup === undefined ? [] : listProcesses(cgroup);
+    return cgroup === undefined ? [] : listProcesses(cgroup.directory);
   }
 
   closeStdin(): void {
@@ -203,6 +275,7 @@ export class Container {
   delete(): Promise<ExitRecord> {
     return this.#queue.run(async () => {
       if (this.#removed !== undefined) throw notFound(CONTAINER_NOT_CREATED);
+      if (this.status === 'paused') throw new StatusError(Code.Unknown, CANNOT_DELETE_PAUSED);
       if (this.#status === 'running' || this.#status === 'creating') {
         throw new StatusError(Code.Unknown, CANNOT_DELETE_RUNNING);
       }
@@ -238,7 +311,7 @@ export class Container {
     // There may be no process to kill yet, but one to come; and cgroups that are not ours yet.
     if (this.#status === 'creating') this.abort();
     if (this.#status === 'created' || this.#status === 'running') {
-      await signalProcesses(this.record.cgroups, SIGKILL);
+      await this.#signalAll(SIGKILL);
       await this.#signalInit(SIGKILL);
     }
   }
@@ -306,6 +379,9 @@ export class Container {
       case 'signalled':
         this.#signalled.shift()?.resolve(message.errno);
         break;
+      case 'oom':
+        this.#announceOom(message.count);
+        break;
       case 'warning':
         this.#context.logger.warn({ ...this.#identity, text: message.text }, 'the monitor warns');
     }
@@ -313,6 +389,15 @@ export class Container {
 
   get #identity(): object {
     return { namespace: this.record.namespace, id: this.record.id };
+  }
+
+  /** One event for each time; of those that no daemon saw, one. */
+  #announceOom(count: bigint): void {
+    const seen = this.#oomCount ?? (this.#issued.has('oom') ? count : count - 1n);
+    this.#oomCount = count;
+    for (let each = seen; each < count; each += 1n) {
+      void this.#context.events.add(this.record.target, taskOom(this.record.id));
+    }
   }
 
   #announceCreate(): void {

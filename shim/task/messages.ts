@@ -9,3 +9,20 @@ export const processDoesNotExist = (execId: string) => `process does not exist $
 /** What Docker's exit codes 126 and 127 hang on follows the colon: see shim/native/init/executable.c. */
 export const createFailed = (reason: string) => `OCI runtime create failed: ${reason}`;
 export const startFailed = (reason: string) => `OCI runtime start failed: ${reason}`;
+
+/** What a call that does not fit a container's state is answered: containerd, pkg/process/init_state.go. */
+export const CANNOT_PAUSE = {
+  creating: 'cannot pause task in created state',
+  created: 'cannot pause task in created state',
+  paused: 'cannot pause a paused container',
+  stopped: 'cannot pause a stopped container',
+} as const;
+export const CANNOT_RESUME = {
+  creating: 'cannot resume task in created state',
+  created: 'cannot resume task in created state',
+  running: 'cannot resume a running process',
+  stopped: 'cannot resume a stopped container',
+} as const;
+export const CANNOT_UPDATE_STOPPED = 'cannot update a stopped container';
+export const CANNOT_START_PAUSED = 'cannot start a paused process';
+export const CANNOT_DELETE_PAUSED = 'cannot delete a paused process';

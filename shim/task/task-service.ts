@@ -9,18 +9,24 @@ import {
   type DeleteRequest,
   type DeleteResponse,
   type KillRequest,
+  type PauseRequest,
   type PidsRequest,
   type PidsResponse,
+  type ResumeRequest,
   type StartRequest,
   type StartResponse,
   type StateRequest,
   type StateResponse,
+  type StatsRequest,
+  type StatsResponse,
+  type UpdateTaskRequest,
   type WaitRequest,
   type WaitResponse,
 } from '../../proto/gen/containerd/task/v2/task.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
 import type { Timestamp } from '../../proto/gen/google/protobuf/timestamp.ts';
 import { exitTime } from '../events/task-events.ts';
+import { parseResources } from '../oci/parse-documents.ts';
 import type { ExitRecord } from '../monitor/messages.ts';
 import type { Container, ContainerStatus } from './container.ts';
 import type { ContainerRegistry } from './container-registry.ts';
@@ -35,6 +41,7 @@ const STATUSES: Readonly<Record<ContainerStatus, Status>> = {
   creating: Status.CREATED,
   created: Status.CREATED,
   running: Status.RUNNING,
+  paused: Status.PAUSED,
   stopped: Status.STOPPED,
 };
 
@@ -99,6 +106,27 @@ export class TaskService {
     return { processes: pids.map((pid) => ({ pid, info: undefined })) };
   }
 
+  async pause(namespace: string, { id }: PauseRequest): Promise<object> {
+    await this.#registry.get(namespace, id).pause();
+    return {};
+  }
+
+  async resume(namespace: string, { id }: ResumeRequest): Promise<object> {
+    await this.#registry.get(namespace, id).resume();
+    return {};
+  }
+
+  async update(namespace: string, { id, resources }: UpdateTaskRequest): Promise<object> {
+    const container = this.#registry.get(namespace, id);
+    if (resources === undefined) throw invalidArgument('resources are missing: send a LinuxResources document');
+    await container.update(parseResources(resources.value, 'resources').value);
+    return {};
+  }
+
+  async stats(namespace: string, { id }: StatsRequest): Promise<StatsResponse> {
+    return { stats: await this.#registry.get(namespace, id).stats() };
+  }
+
   closeIO(namespace: string, { id, execId, stdin }: CloseIORequest): Promise<object> {
     const container = this.#init(namespace, id, execId);
     if (stdin) container.closeStdin();
@@ -154,6 +182,10 @@ export function taskHandlers(service: TaskService): ReadonlyMap<string, EncodedH
   add(methods.kill, service.kill.bind(service));
   add(methods.delete, service.delete.bind(service));
   add(methods.pids, service.pids.bind(service));
+  add(methods.pause, service.pause.bind(service));
+  add(methods.resume, service.resume.bind(service));
+  add(methods.update, service.update.bind(service));
+  add(methods.stats, service.stats.bind(service));
   add(methods.closeIO, service.closeIO.bind(service));
   add(methods.connect, service.connect.bind(service));
   add(methods.shutdown, service.shutdown.bind(service));

@@ -5,9 +5,11 @@
  */
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import anyTest, { type TestFn } from 'ava';
 import { createLogger } from '../../common/logger.ts';
-import { readCgroupHierarchies, type CgroupHierarchy } from '../../shim/backends/cgroup-hierarchies.ts';
+import { Metrics } from '../../proto/gen/io/containerd/cgroups/v2/metrics.ts';
+import { readCgroupHierarchies, type CgroupHierarchy } from '../../shim/cgroups/hierarchies.ts';
 import { LxcBackend } from '../../shim/backends/lxc/lxc-backend.ts';
 import { RunPaths } from '../../shim/daemon/paths.ts';
 import { ContainerRegistry } from '../../shim/task/container-registry.ts';
@@ -106,4 +108,38 @@ test('devices: a rule allows one, read-only', async (t) => {
     head -c 1 /dev/other 2>/dev/null || echo denied`;
   const { output } = await run(t.context, 'allowed', ['sh', '-c', script], allow);
   t.is(output, 'read\nnot written\ndenied\n');
+});
+
+/** User and system time in ticks: proc(5), /proc/PID/stat. */
+async function cpuTime(pid: number): Promise<number> {
+  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^.*\) /, '').split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+test('it is paused and resumed, counted, and killed while it is paused', async (t) => {
+  const { dir, registry } = t.context;
+  const namespace = path.basename(dir);
+  const args = ['sh', '-c', 'while :; do :; done'];
+  const bundle = await makeBundle(path.join(dir, 'busy'), path.join(dir, 'image'), { id: 'busy', namespace, args });
+  try {
+    const container = await registry.create(namespace, createRequest(bundle));
+    await container.start();
+    await container.pause();
+    t.is(container.status, 'paused');
+    const before = await cpuTime(container.pid);
+    await sleep(200);
+    t.is(await cpuTime(container.pid), before);
+    const { typeUrl, value } = await container.stats();
+    t.is(typeUrl, 'io.containerd.cgroups.v2.Metrics');
+    t.true((Metrics.decode(value).cpu?.usageUsec ?? 0n) > 0n);
+    await container.resume();
+    t.is(container.status, 'running');
+    await container.pause();
+    await container.kill(9, true);
+    t.is((await container.wait()).status, 137);
+    t.true((Metrics.decode((await container.stats()).value).cpu?.usageUsec ?? 0n) > 0n);
+    await registry.delete(namespace, 'busy');
+  } finally {
+    await bundle.log.close();
+  }
 });

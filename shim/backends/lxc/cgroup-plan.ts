@@ -1,6 +1,7 @@
 import type { Plan } from '../../monitor/plan.ts';
 import type { Spec } from '../../oci/spec.ts';
-import type { CgroupHierarchy } from '../cgroup-hierarchies.ts';
+import type { CgroupHierarchy } from '../../cgroups/hierarchies.ts';
+import { statFiles } from '../../cgroups/stat-files.ts';
 import { buildDeviceFilter } from './device-filter.ts';
 import { DEFAULT_DEVICE_RULES, formatDeviceRule, translateResources } from './resources.ts';
 
@@ -20,6 +21,13 @@ export function planCgroups(spec: Spec, hierarchies: readonly CgroupHierarchy[],
   for (const { field, version, controller, file, value } of translateResources(resources, hierarchies)) {
     const directory = directoryOf(hierarchies, version, controller) + cgroup;
     plan.add('field', `linux.resources.${field}`).add('cgroup-set', `${directory}/${file}`, value);
+  }
+  const memory = hierarchies.find(({ controllers }) => controllers.includes('memory'));
+  if (memory !== undefined) plan.add('watch-oom', `v${memory.version}`, memory.base + cgroup);
+  for (const { version, controllers, base } of hierarchies) {
+    for (const [controller, file] of statFiles(version, controllers)) {
+      plan.add('keep', `${controller}/${file}`, `${base}${cgroup}/${file}`);
+    }
   }
   planDeviceRules(spec, hierarchies, cgroup, plan);
 }

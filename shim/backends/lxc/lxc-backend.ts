@@ -5,10 +5,10 @@ import { resolveCgroupsPath } from '../../oci/cgroups-path.ts';
 import { refuseUnhonoured } from '../../oci/honoured.ts';
 import { MOUNT_ATTR_RDONLY } from '../../oci/mount-flags.ts';
 import { PROPAGATION_FLAGS } from '../../oci/mount-options.ts';
-import type { Spec } from '../../oci/spec.ts';
+import type { Resources, Spec } from '../../oci/spec.ts';
 import { sysctlFile } from '../../oci/sysctl.ts';
-import type { Backend, ContainerRequest, PreparedContainer } from '../backend.ts';
-import type { CgroupHierarchy } from '../cgroup-hierarchies.ts';
+import type { Backend, CgroupSetting, ContainerRequest, PreparedContainer } from '../backend.ts';
+import type { CgroupHierarchy } from '../../cgroups/hierarchies.ts';
 import { planCgroups, usedHierarchies } from './cgroup-plan.ts';
 import { planDevices } from './device-plan.ts';
 import { HONOURED } from './honoured.ts';
@@ -16,6 +16,7 @@ import { LxcConfig } from './lxc-config.ts';
 import { MountPlanner, isSysfsOfUserNamespace } from './mount-plan.ts';
 import { configureNamespaces, hasNewNamespace, planNamespaces } from './namespaces.ts';
 import { planProcess } from './process-plan.ts';
+import { translateResources } from './resources.ts';
 
 export interface LxcBackendOptions {
   /** The directory of lxcri-lxc and lxcri-init. */
@@ -68,8 +69,16 @@ export class LxcBackend implements Backend {
         ['init.plan', init.toString()],
       ]),
       plan,
-      cgroups: hierarchies.map(({ base }) => base + cgroup),
+      cgroups: hierarchies.map(({ version, controllers, base }) => ({
+        version,
+        controllers,
+        directory: base + cgroup,
+      })),
     };
+  }
+
+  translateResources(resources: Resources): readonly CgroupSetting[] {
+    return translateResources(resources, this.#hierarchies);
   }
 
   async #configure(spec: Spec, directory: string): Promise<LxcConfig> {

@@ -28,7 +28,7 @@ import {
 } from '../../oci/mount-flags.ts';
 import { parseMountOptions, type MountOptions } from '../../oci/mount-options.ts';
 import type { Mount, Spec } from '../../oci/spec.ts';
-import type { CgroupHierarchy } from '../cgroup-hierarchies.ts';
+import type { CgroupHierarchy } from '../../cgroups/hierarchies.ts';
 import { hasNewNamespace } from './namespaces.ts';
 
 /** The mount that liblxc makes before the init runs, because the init is executed through it: see lxc-backend.ts. */

@@ -1,16 +1,7 @@
 import { invalidArgument } from '../../../common/errors.ts';
 import type { BlockIO, Cpu, DeviceRule, Memory, Network, Resources } from '../../oci/spec.ts';
-import type { CgroupHierarchy } from '../cgroup-hierarchies.ts';
-
-/** One value for one file of the container's cgroup. */
-export interface CgroupSetting {
-  /** The JSON path below linux.resources, for errors. */
-  readonly field: string;
-  readonly version: 1 | 2;
-  readonly controller: string;
-  readonly file: string;
-  readonly value: string;
-}
+import type { CgroupSetting } from '../backend.ts';
+import type { CgroupHierarchy } from '../../cgroups/hierarchies.ts';
 
 /**
  * What every container may do with devices, whatever the spec says, as in runc (libcontainer/specconv, AllowedDevices):

@@ -50,6 +50,9 @@ static void stopped(struct monitor *monitor, int status)
 		errno = ECHILD;
 		monitor_fail(monitor, "the container ended before it was set up");
 	}
+	/* What killed it is told before its end. */
+	on_oom(monitor);
+	forget_oom(monitor);
 	monitor->phase = PHASE_STOPPED;
 	monitor->exit_status = status;
 	clock_gettime(CLOCK_REALTIME, &monitor->exited_at);

@@ -3,7 +3,7 @@
  * next daemon finds it. A connection begins with what is known, so a daemon never needs to ask.
  *
  *   monitor -> daemon   created PID START-TIME | running | start-failed ERRNO TEXT | failed ERRNO TEXT |
- *                       exited STATUS SECONDS NANOSECONDS | signalled ERRNO | warning TEXT
+ *                       exited STATUS SECONDS NANOSECONDS | signalled ERRNO | oom COUNT | warning TEXT
  *   daemon -> monitor   start | signal NUMBER | close-stdin | abort | release
  *
  * The connection's end, after `exited` or `failed`, says that everything of the container is cleaned up.
@@ -93,6 +93,8 @@ static void greet(const struct monitor *monitor, struct connection *connection)
 		answer(connection, "created %d %llu", (int)monitor->init_pid, (unsigned long long)monitor->init_start_time);
 	if (monitor->started)
 		answer(connection, "running");
+	if (monitor->oom_count)
+		answer(connection, "oom %llu", (unsigned long long)monitor->oom_count);
 	if (monitor->failed)
 		answer(connection, "failed %d %s", monitor->failure.error, monitor->failure.text);
 	else if (monitor->phase == PHASE_STOPPED)

@@ -19,6 +19,7 @@
 #define MONITOR_MAX_NAMESPACES 8
 #define MONITOR_MAX_CGROUPS 32
 #define MONITOR_MAX_SETTINGS 1024
+#define MONITOR_MAX_KEPT 128
 #define MONITOR_MAX_CONNECTIONS 4
 
 /* Exit status of a process that a signal ended, as containerd counts it. */
@@ -43,6 +44,11 @@ struct cgroup {
 
 struct cgroup_setting {
 	const char *field, *file, *value;
+};
+
+/* A file whose content outlives the cgroup, and its name there. */
+struct kept_file {
+	const char *name, *path;
 };
 
 struct joined_namespace {
@@ -89,6 +95,10 @@ struct monitor {
 	struct cgroup_setting settings[MONITOR_MAX_SETTINGS];
 	size_t setting_count;
 	const char *device_filter, *device_cgroup; /* NULL: none */
+	const char *oom_directory;                 /* of the memory controller; NULL: none */
+	bool oom_unified;
+	struct kept_file kept[MONITOR_MAX_KEPT];
+	size_t kept_count;
 	const char *orders[DRIVER_MAX_WORDS];
 	size_t order_count;
 
@@ -103,6 +113,8 @@ struct monitor {
 	uint64_t init_start_time;
 	bool failed;
 	struct gate_failure failure;
+	int oom; /* becomes readable when the kernel killed for want of memory; -1: none */
+	uint64_t oom_count;
 	int exit_status;
 	struct timespec exited_at;
 
@@ -144,6 +156,14 @@ int apply_cgroup_settings(struct monitor *monitor);
 /* v1: the file to which the init writes "0" to join. */
 int open_join_file(const struct cgroup *cgroup);
 int join_unified(const struct cgroup *cgroup, pid_t pid);
+
+/* keep-stats.c: before the cgroups are removed */
+void keep_stats(const struct monitor *monitor);
+
+/* oom.c */
+void watch_oom(struct monitor *monitor);
+void on_oom(struct monitor *monitor);
+void forget_oom(struct monitor *monitor);
 
 /* device-filter.c */
 int attach_device_filter(struct monitor *monitor);

@@ -146,6 +146,27 @@ static int op_device_filter(void *context, char **arguments)
 	return 0;
 }
 
+/* watch-oom v1|v2 DIRECTORY: the container's cgroup that has the memory controller */
+static int op_watch_oom(void *context, char **arguments)
+{
+	struct monitor *monitor = context;
+
+	monitor->oom_unified = strcmp(arguments[0], "v2") == 0;
+	monitor->oom_directory = arguments[1];
+	return 0;
+}
+
+/* keep NAME PATH: a file of the container's cgroup that says what it used */
+static int op_keep(void *context, char **arguments)
+{
+	struct monitor *monitor = context;
+
+	if (monitor->kept_count == MONITOR_MAX_KEPT)
+		return too_many(monitor, "files to keep", MONITOR_MAX_KEPT);
+	monitor->kept[monitor->kept_count++] = (struct kept_file){arguments[0], arguments[1]};
+	return 0;
+}
+
 /* order WORD: one each, what the driver is told */
 static int op_order(void *context, char **arguments)
 {
@@ -168,6 +189,8 @@ static const struct plan_operation operations[] = {
 	{"cgroup", 3, op_cgroup},
 	{"cgroup-set", 2, op_cgroup_set},
 	{"device-filter", 2, op_device_filter},
+	{"keep", 2, op_keep},
+	{"watch-oom", 2, op_watch_oom},
 	{"order", 1, op_order},
 };
 

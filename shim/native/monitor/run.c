@@ -18,7 +18,7 @@
 void monitor_initialize(struct monitor *monitor)
 {
 	monitor->gate = monitor->driver = monitor->start_report = -1;
-	monitor->init_pidfd = monitor->listener = monitor->signals = -1;
+	monitor->init_pidfd = monitor->listener = monitor->signals = monitor->oom = -1;
 	for (int i = 0; i < 3; i++)
 		monitor->streams[i] = (struct stream){"", false, -1, -1};
 	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
@@ -105,18 +105,19 @@ static int start(struct monitor *monitor, const char *directory)
 	/* The driver starts while the cgroups are made; its init waits for us before it needs them. */
 	if (order_driver(monitor) < 0 || make_cgroups(monitor) < 0 || apply_cgroup_settings(monitor) < 0)
 		return -1;
+	watch_oom(monitor);
 	return attach_device_filter(monitor);
 }
 
 /* The descriptors of the main loop, in a fixed order. */
-enum watched { WATCH_SIGNALS, WATCH_GATE, WATCH_START, WATCH_DRIVER, WATCH_LISTENER, WATCH_CONNECTIONS };
+enum watched { WATCH_OOM, WATCH_SIGNALS, WATCH_GATE, WATCH_START, WATCH_DRIVER, WATCH_LISTENER, WATCH_CONNECTIONS };
 
 static void wait_for_event(struct monitor *monitor, int timeout)
 {
 	struct pollfd fds[WATCH_CONNECTIONS + MONITOR_MAX_CONNECTIONS] = {
 		[WATCH_SIGNALS] = {monitor->signals, POLLIN, 0},    [WATCH_GATE] = {monitor->gate, POLLIN, 0},
 		[WATCH_START] = {monitor->start_report, POLLIN, 0}, [WATCH_DRIVER] = {monitor->driver, POLLIN, 0},
-		[WATCH_LISTENER] = {monitor->listener, POLLIN, 0},
+		[WATCH_LISTENER] = {monitor->listener, POLLIN, 0},  [WATCH_OOM] = {monitor->oom, POLLIN, 0},
 	};
 	struct signalfd_siginfo signal;
 
@@ -125,6 +126,8 @@ static void wait_for_event(struct monitor *monitor, int timeout)
 	if (poll(fds, sizeof(fds) / sizeof(fds[0]), timeout) <= 0)
 		return;
 	/* In the order of events in a container's life; a handler may close a later one, so each is checked again. */
+	if (fds[WATCH_OOM].revents)
+		on_oom(monitor);
 	if (fds[WATCH_GATE].revents && monitor->gate >= 0)
 		on_gate(monitor);
 	if (fds[WATCH_START].revents && monitor->start_report >= 0)
@@ -163,6 +166,7 @@ int run_monitor(struct monitor *monitor, const char *driver, const char *init)
 	/* Let liblxc finish its own cleaning first. */
 	while (monitor->driver_pid > 0 && !monitor->driver_ended)
 		wait_for_event(monitor, -1);
+	keep_stats(monitor);
 	remove_cgroups(monitor);
 	unmount_rootfs(monitor);
 	while (settle_streams(monitor))

@@ -1,4 +1,4 @@
-import type { CgroupHierarchy } from '../../../shim/backends/cgroup-hierarchies.ts';
+import type { CgroupHierarchy } from '../../../shim/cgroups/hierarchies.ts';
 
 const ROOT = '/sys/fs/cgroup';
 

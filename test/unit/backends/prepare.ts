@@ -10,6 +10,7 @@ export interface Prepared {
   readonly config: readonly (readonly [key: string, value: string])[];
   readonly init: readonly Operation[];
   readonly monitor: readonly Operation[];
+  /** Their directories. */
   readonly cgroups: readonly string[];
 }
 
@@ -42,7 +43,7 @@ export async function prepareSpec(spec: Spec, options: Partial<LxcBackendOptions
     config: parseLxcConfig(files.get('lxc.conf') ?? ''),
     init: parsePlan(files.get('init.plan') ?? '', 'init'),
     monitor: parsePlan(plan.toString(), 'monitor'),
-    cgroups,
+    cgroups: cgroups.map(({ directory }) => directory),
   };
 }
 

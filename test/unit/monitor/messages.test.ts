@@ -11,6 +11,7 @@ for (const [line, message] of [
   ['exited 137 1700000000 5', { type: 'exited', exit: { status: 137, seconds: 1700000000n, nanoseconds: 5 } }],
   ['exited 0 -62135596800 0', { type: 'exited', exit: { status: 0, seconds: -62135596800n, nanoseconds: 0 } }],
   ['signalled 3', { type: 'signalled', errno: 3 }],
+  ['oom 2', { type: 'oom', count: 2n }],
   ['created 42 77 and more', { type: 'created', init: { pid: 42, startTime: 77n } }],
   ['warning cannot unmount', { type: 'warning', text: 'cannot unmount' }],
 ] as const) {

@@ -20,6 +20,7 @@ const backend: Backend = {
   driver: '/none/driver',
   init: '/none/init',
   prepare: () => Promise.resolve({ files: new Map([['init.plan', '']]), plan: new Plan(), cgroups: [] }),
+  translateResources: () => [],
 };
 
 /** The directories of daemons, a containerd for their events, and bundles. */

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
+import type { Cgroup } from '../../../shim/cgroups/cgroup.ts';
 import type { EventTarget } from '../../../shim/events/event.ts';
 import { EventJournal } from '../../../shim/events/event-journal.ts';
 import { EventQueue } from '../../../shim/events/event-queue.ts';
@@ -101,7 +102,7 @@ export const record = (target: EventTarget, changes: Partial<ContainerRecord> = 
 /** One container with a state directory, events and a log, and no monitor yet. */
 export async function world(
   t: ExecutionContext,
-  options: { readonly cleanUp?: () => Promise<ExitRecord>; readonly cgroups?: readonly string[] } = {},
+  options: { readonly cleanUp?: () => Promise<ExitRecord>; readonly cgroups?: readonly Cgroup[] } = {},
 ): Promise<World> {
   const top = await tempDir(t);
   const directory = path.join(top, 'hello');
@@ -125,7 +126,15 @@ export async function world(
     const events = new EventQueue({ ...queueOptions, publisher: () => publisher });
     queues.push(events);
     const own = record(sink.target, options.cgroups === undefined ? {} : { cgroups: options.cgroups });
-    return new Container({ record: own, directory, events, logger, cleanUp });
+    return new Container({
+      record: own,
+      directory,
+      events,
+      logger,
+      cleanUp,
+      hostNetwork: '/proc/self/ns/net',
+      translateResources: () => [],
+    });
   };
   let connections = 0;
   const connection = async () => {

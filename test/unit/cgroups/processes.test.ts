@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { access, mkdir, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { listProcesses, signalProcesses } from '../../../shim/task/cgroup-processes.ts';
+import { listProcesses, signalProcesses } from '../../../shim/cgroups/processes.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 /** A hierarchy of this host in which a process can be put; v1's freezer, or v2. */
@@ -17,6 +17,8 @@ async function hierarchy(): Promise<string | undefined> {
   }
   return undefined;
 }
+
+const own = (directory: string) => ({ version: 1, controllers: ['freezer'], directory }) as const;
 
 let cgroups = 0;
 
@@ -62,7 +64,7 @@ for (const [number, name] of [
     if (cgroup === undefined) return void t.pass('no cgroups here');
     const children = [await sleeper(t, cgroup), await sleeper(t, path.join(cgroup, 'below'))];
     const ends = children.map((child) => once(child, 'exit'));
-    await signalProcesses([cgroup], number);
+    await signalProcesses([own(cgroup)], number);
     for (const end of ends) t.deepEqual(await end, [null, name]);
   });
 }
@@ -70,7 +72,7 @@ for (const [number, name] of [
 test('what is not there has no processes', async (t) => {
   const absent = path.join(await tempDir(t), 'absent');
   t.deepEqual(await listProcesses(absent), []);
-  await t.notThrowsAsync(signalProcesses([absent], 9));
+  await t.notThrowsAsync(signalProcesses([own(absent)], 9));
   await t.notThrowsAsync(signalProcesses([], 9));
 });
 
@@ -79,7 +81,7 @@ test('a process that has gone meanwhile is no fault', async (t) => {
   const gone = spawn('true', { stdio: 'ignore' });
   await once(gone, 'exit');
   await writeFile(path.join(dir, 'cgroup.procs'), `${gone.pid ?? 0}\n`);
-  await t.notThrowsAsync(signalProcesses([dir], 15));
+  await t.notThrowsAsync(signalProcesses([own(dir)], 15));
 });
 
 test('v2 kills by its own means', async (t) => {
@@ -88,7 +90,7 @@ test('v2 kills by its own means', async (t) => {
   await once(bystander, 'spawn');
   await writeFile(path.join(dir, 'cgroup.kill'), '');
   await writeFile(path.join(dir, 'cgroup.procs'), `${bystander.pid ?? 0}\n`);
-  await signalProcesses([dir], 9);
+  await signalProcesses([own(dir)], 9);
   t.true(bystander.kill(0), 'the kernel would have done it');
   bystander.kill('SIGKILL');
 });

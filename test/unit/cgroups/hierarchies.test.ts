@@ -1,5 +1,5 @@
 import test from 'ava';
-import { findCgroupHierarchies, readCgroupHierarchies } from '../../../shim/backends/cgroup-hierarchies.ts';
+import { findCgroupHierarchies, readCgroupHierarchies } from '../../../shim/cgroups/hierarchies.ts';
 
 /** A host by its files. */
 const host = (mountInfo: string, membership: string, files: Readonly<Record<string, string>> = {}) => ({
