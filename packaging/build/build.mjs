@@ -81,7 +81,7 @@ async function native(version, id, revision) {
     });
   }
   await install(path.join(out, 'containerd-shim-lxcri-v1'), bin);
-  const helpers = ['lxcri-monitor', 'lxcri-lxc', 'lxcri-init', 'layerfs-worker'];
+  const helpers = ['lxcri-monitor', 'lxcri-lxc', 'lxcri-init', 'lxcri-seccomp', 'layerfs-worker'];
   for (const helper of helpers) await install(path.join(out, helper), lib);
 }
 

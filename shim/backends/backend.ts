@@ -1,11 +1,13 @@
 import type { Plan } from '../monitor/plan.ts';
-import type { Resources, Spec } from '../oci/spec.ts';
+import type { Capabilities, Process, Resources, Spec } from '../oci/spec.ts';
 import type { Cgroup } from '../cgroups/cgroup.ts';
 
 /** A container to be created, read and checked. */
 export interface ContainerRequest {
   readonly namespace: string;
   readonly id: string;
+  /** Absolute. */
+  readonly bundle: string;
   /** The container's state directory: absolute, there already, and its own. */
   readonly directory: string;
   readonly spec: Spec;
@@ -19,6 +21,33 @@ export interface PreparedContainer {
   readonly plan: Plan;
   /** The container's cgroup, once for each hierarchy; the first has all its processes. */
   readonly cgroups: readonly Cgroup[];
+  readonly execDefaults: ExecDefaults;
+}
+
+/** What a process that Exec adds has of the container, unless it says otherwise. Goes through JSON. */
+export interface ExecDefaults {
+  readonly capabilities?: Capabilities | undefined;
+  readonly rlimits: readonly { readonly type: string; readonly soft: string; readonly hard: string }[];
+  readonly umask?: number | undefined;
+  readonly oomScoreAdj?: number | undefined;
+  readonly personality?: string | undefined;
+  readonly apparmorProfile?: string | undefined;
+  /** Flags of seccomp(2), and BPF instructions in hexadecimal: always the container's. */
+  readonly seccomp?: { readonly flags: number; readonly program: string } | undefined;
+}
+
+/** A process to be added to a container, read and checked. */
+export interface ExecRequest {
+  readonly process: Process;
+  readonly defaults: ExecDefaults;
+}
+
+/** What a backend makes of it; as with a container, nothing has happened yet. */
+export interface PreparedExec {
+  /** For the exec's directory, by name. */
+  readonly files: ReadonlyMap<string, string>;
+  /** The backend's part of the monitor's plan for it. */
+  readonly plan: Plan;
 }
 
 /** One value for one file of the container's cgroup. */
@@ -42,6 +71,11 @@ export interface Backend {
    * @throws StatusError InvalidArgument, with the JSON path, for what the backend or the host cannot do.
    */
   prepare(request: ContainerRequest): Promise<PreparedContainer>;
+  /**
+   * Translates a process spec. Changes nothing on the host.
+   * @throws StatusError InvalidArgument, with the JSON path, for what the backend or the host cannot do.
+   */
+  prepareExec(request: ExecRequest): Promise<PreparedExec>;
   /**
    * Translates new limits for a container that is there, but for its devices. Changes nothing on the host.
    * @throws StatusError InvalidArgument, with the JSON path, for what the backend or the host cannot do.

@@ -37,6 +37,17 @@ export class EventJournal {
     await rename(this.#file(entry, PENDING), this.#file(entry, SENT));
   }
 
+  /** Forgets the events of an exec that were sent: another one may get its id. */
+  async forget(execId: string): Promise<void> {
+    const files = (await listIfExists(this.#directory)).filter((name) => name.endsWith(`@${execId}${SENT}`));
+    await Promise.all(files.map((name) => rm(path.join(this.#directory, name), { force: true })));
+  }
+
+  /** Of an entry that nobody will ask for any more. */
+  async drop(entry: JournalEntry): Promise<void> {
+    await rm(this.#file(entry, PENDING), { force: true });
+  }
+
   /**
    * What is owed, in order, and the names (`create`, `start`, …) of all events that were ever added. A file that cannot
    * be read as an event counts as sent: nothing of it can be.
@@ -60,19 +71,21 @@ export class EventJournal {
   }
 
   #file({ number, event }: JournalEntry, suffix: string): string {
-    return path.join(this.#directory, `${String(number).padStart(8, '0')}-${topicName(event)}${suffix}`);
+    return path.join(this.#directory, `${String(number).padStart(8, '0')}-${eventName(event)}${suffix}`);
   }
 }
 
-/** `/tasks/exec-added` is `exec-added` in a file's name. */
-export const topicName = ({ topic }: TaskEvent) => topic.replace(/^.*\//, '');
+/** What tells an event from the others of its container: `/tasks/exec-added` of the exec `sh` is `exec-added@sh`. */
+export const eventName = ({ topic, execId }: TaskEvent) =>
+  `${topic.replace(/^.*\//, '')}${execId === undefined ? '' : `@${execId}`}`;
 
 function encode({ number, target, event }: JournalEntry): string {
-  const { topic, typeUrl, value, timestamp } = event;
+  const { topic, typeUrl, value, timestamp, execId } = event;
   return JSON.stringify({
     number,
     target,
     topic,
+    execId,
     typeUrl,
     value: Buffer.from(value).toString('base64'),
     seconds: timestamp.seconds.toString(),
@@ -84,6 +97,7 @@ interface EncodedEntry {
   number: number;
   target: EventTarget;
   topic: string;
+  execId?: string;
   typeUrl: string;
   value: string;
   seconds: string;
@@ -93,9 +107,10 @@ interface EncodedEntry {
 /** None for a file that no journal wrote: writes are atomic, but disks are not eternal. */
 function decode(text: string): JournalEntry[] {
   try {
-    const { number, target, topic, typeUrl, value, seconds, nanos } = JSON.parse(text) as EncodedEntry;
+    const { number, target, topic, execId, typeUrl, value, seconds, nanos } = JSON.parse(text) as EncodedEntry;
     const timestamp = { seconds: BigInt(seconds), nanos };
-    return [{ number, target, event: { topic, typeUrl, value: Buffer.from(value, 'base64'), timestamp } }];
+    const event = { topic, typeUrl, value: Buffer.from(value, 'base64'), timestamp };
+    return [{ number, target, event: execId === undefined ? event : { ...event, execId } }];
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) return [];
     throw error;

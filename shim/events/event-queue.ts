@@ -25,6 +25,8 @@ export class EventQueue {
   readonly #options: EventQueueOptions;
   readonly #writes = new SerialQueue();
   readonly #entries: JournalEntry[] = [];
+  /** Execs that are gone, and the number of the last event of each. */
+  readonly #forgotten = new Map<string, number>();
   #last = 0;
   #sending = false;
   #discarded = false;
@@ -57,6 +59,18 @@ export class EventQueue {
     await this.#writes.run(() => this.#write(entry));
     this.#entries.push(entry);
     void this.#send();
+  }
+
+  /** The exec is gone: what of it is not sent yet will be, and then nothing remembers it. */
+  async forget(execId: string): Promise<void> {
+    this.#forgotten.set(execId, this.#last);
+    await this.#writes.run(() => this.#options.journal.forget(execId)).catch(() => undefined);
+    this.#forgetSent(execId);
+  }
+
+  /** Once none of an exec's events waits, there is nothing left to remember. */
+  #forgetSent(execId: string): void {
+    if (!this.#entries.some(({ event }) => event.execId === execId)) this.#forgotten.delete(execId);
   }
 
   /** An event that does not fit on a full disk is still sent, by this daemon at least. */
@@ -103,6 +117,7 @@ export class EventQueue {
     for (let entry = this.#entries[0]; entry !== undefined; entry = this.#entries[0]) {
       await this.#sendOne(entry);
       if (this.#entries[0] === entry) this.#entries.shift();
+      if (entry.event.execId !== undefined) this.#forgetSent(entry.event.execId);
     }
     this.#sending = false;
     if (this.#finishing && !this.#discarded) {
@@ -112,7 +127,7 @@ export class EventQueue {
   }
 
   async #sendOne(entry: JournalEntry): Promise<void> {
-    const { namespace, id, journal, publisher, logger } = this.#options;
+    const { namespace, id, publisher, logger } = this.#options;
     for (let delay = FIRST_RETRY_MS; !this.#discarded; delay = Math.min(2 * delay, LAST_RETRY_MS)) {
       try {
         await publisher(entry.target).publish(namespace, entry.event);
@@ -127,6 +142,13 @@ export class EventQueue {
         await new Promise((resolve) => setTimeout(resolve, delay).unref());
       }
     }
-    if (!this.#discarded) await journal.markSent(entry).catch(() => undefined);
+    if (!this.#discarded) await this.#writes.run(() => this.#settle(entry)).catch(() => undefined);
+  }
+
+  async #settle(entry: JournalEntry): Promise<void> {
+    const { journal } = this.#options;
+    const { execId } = entry.event;
+    const isForgotten = execId !== undefined && (this.#forgotten.get(execId) ?? 0) >= entry.number;
+    await (isForgotten ? journal.drop(entry) : journal.markSent(entry));
   }
 }

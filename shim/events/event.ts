@@ -6,6 +6,8 @@ export interface TaskEvent {
   /** The encoded message. */
   readonly value: Uint8Array;
   readonly timestamp: EventTime;
+  /** Which exec it is about; absent for the container and its first process. */
+  readonly execId?: string;
 }
 
 export interface EventTime {

@@ -1,6 +1,8 @@
 import {
   TaskCreate,
   TaskDelete,
+  TaskExecAdded,
+  TaskExecStarted,
   TaskExit,
   TaskOOM,
   TaskPaused,
@@ -28,6 +30,21 @@ export const taskExit = (containerId: string, pid: number, exit: ExitRecord): Ta
     'exit',
     TaskExit.encode({ containerId, id: containerId, pid, exitStatus: exit.status, exitedAt: exitTime(exit) }),
   );
+
+export const taskExecAdded = (containerId: string, execId: string): TaskEvent => ({
+  ...taskEvent('TaskExecAdded', 'exec-added', TaskExecAdded.encode({ containerId, execId })),
+  execId,
+});
+
+export const taskExecStarted = (containerId: string, execId: string, pid: number): TaskEvent => ({
+  ...taskEvent('TaskExecStarted', 'exec-started', TaskExecStarted.encode({ containerId, execId, pid })),
+  execId,
+});
+
+export const taskExecExit = (containerId: string, execId: string, pid: number, exit: ExitRecord): TaskEvent => {
+  const message = { containerId, id: execId, pid, exitStatus: exit.status, exitedAt: exitTime(exit) };
+  return { ...taskEvent('TaskExit', 'exit', TaskExit.encode(message)), execId };
+};
 
 export const taskDelete = (containerId: string, pid: number, exit: ExitRecord): TaskEvent =>
   taskEvent(

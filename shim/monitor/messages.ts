@@ -23,7 +23,16 @@ export type MonitorMessage =
   | { readonly type: 'signalled'; readonly errno: number }
   /** How often the kernel killed in it for want of memory, all in all. */
   | { readonly type: 'oom'; readonly count: bigint }
+  | { readonly type: 'exec'; readonly execId: string; readonly message: ExecMessage }
   | { readonly type: 'warning'; readonly text: string };
+
+/** What it says of an exec. `failed`: nothing of it was started. */
+export type ExecMessage =
+  | { readonly type: 'running'; readonly process: ProcessIdentity }
+  | { readonly type: 'failed'; readonly errno: number; readonly text: string }
+  | { readonly type: 'exited'; readonly exit: ExitRecord }
+  /** Its output has been read, or nobody will: the monitor has forgotten it. */
+  | { readonly type: 'released' };
 
 /** The forms of the lines; texts may be empty. A later build may say more at the end. */
 const FORMS: readonly (readonly [form: RegExp, parse: (...words: string[]) => MonitorMessage])[] = [
@@ -34,8 +43,22 @@ const FORMS: readonly (readonly [form: RegExp, parse: (...words: string[]) => Mo
   [/^exited (\d+) (-?\d+) (\d+)(?: |$)/, (...words) => ({ type: 'exited', exit: parseExit(words) })],
   [/^signalled (\d+)(?: |$)/, (errno) => ({ type: 'signalled', errno: Number(errno) })],
   [/^oom (\d+)(?: |$)/, (count = '0') => ({ type: 'oom', count: BigInt(count) })],
+  [
+    /^exec (\S+) running (\d+) (\d+)(?: |$)/,
+    execForm((...words) => ({ type: 'running', process: parseProcess(words) })),
+  ],
+  [/^exec (\S+) failed (\d+) (.*)$/s, execForm((errno, text = '') => ({ type: 'failed', errno: Number(errno), text }))],
+  [
+    /^exec (\S+) exited (\d+) (-?\d+) (\d+)(?: |$)/,
+    execForm((...words) => ({ type: 'exited', exit: parseExit(words) })),
+  ],
+  [/^exec (\S+) released(?: |$)/, execForm(() => ({ type: 'released' }))],
   [/^warning (.*)$/s, (text = '') => ({ type: 'warning', text })],
 ];
+
+function execForm(parse: (...words: string[]) => ExecMessage): (...words: string[]) => MonitorMessage {
+  return (execId = '', ...words) => ({ type: 'exec', execId, message: parse(...words) });
+}
 
 /** Undefined for a line that this build does not know: the monitor may be that of a newer one. */
 export function parseMonitorMessage(line: string): MonitorMessage | undefined {

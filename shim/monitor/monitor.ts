@@ -57,27 +57,9 @@ export class Monitor {
     }
   }
 
-  start(): void {
-    this.#stream.write('start\n');
-  }
-
-  /** Answered by a `signalled` message. */
-  signal(number: number): void {
-    this.#stream.write(`signal ${number}\n`);
-  }
-
-  /** Ends the container in whatever state it is, also while it is being created. */
-  abort(): void {
-    this.#stream.write('abort\n');
-  }
-
-  closeStdin(): void {
-    this.#stream.write('close-stdin\n');
-  }
-
-  /** Output that nobody reads need not be kept any longer: the monitor ends once it has cleaned up. */
-  release(): void {
-    this.#stream.write('release\n');
+  /** One command of the line protocol: shim/native/monitor/control.c. */
+  send(command: string): void {
+    this.#stream.write(`${command}\n`);
   }
 
   #receive(chunk: string): void {

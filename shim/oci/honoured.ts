@@ -134,22 +134,27 @@ export const fieldsUnder = (prefix: string): readonly SpecField[] =>
 export type PartialSpec = { readonly [K in keyof Spec]?: K extends 'linux' ? Partial<Spec['linux']> : Spec[K] };
 
 /**
- * Throws if the spec says anything in a field that is not in `honoured`. All such places are named at once. The code is
+ * Throws if the spec, which the message calls `document`, says anything in a field that is not in `honoured`. All such places are named at once. The code is
  * InvalidArgument and not Unimplemented, which containerd 2 takes for "this shim does not know the Create call" and
  * then tries again with the older version of the service.
  */
-export function refuseUnhonoured(spec: PartialSpec, honoured: ReadonlySet<SpecField>, backend: string): void {
+export function refuseUnhonoured(
+  spec: PartialSpec,
+  honoured: ReadonlySet<SpecField>,
+  backend: string,
+  document = 'config.json',
+): void {
   const paths = unhonoured(spec, honoured);
-  if (paths.length > 0) throw refusal(paths, backend);
+  if (paths.length > 0) throw refusal(paths, backend, document);
 }
 
 const NAMED = 20;
 
-function refusal(paths: readonly string[], backend: string): StatusError {
+function refusal(paths: readonly string[], backend: string, document: string): StatusError {
   const more = paths.length > NAMED ? ` and ${paths.length - NAMED} more` : '';
   const [is, it] = paths.length === 1 ? ['is', 'it'] : ['are', 'them'];
   const list = paths.slice(0, NAMED).join(', ') + more;
-  return invalidArgument(`config.json: ${list} ${is} not supported by the ${backend} backend yet: remove ${it}`);
+  return invalidArgument(`${document}: ${list} ${is} not supported by the ${backend} backend yet: remove ${it}`);
 }
 
 /** The places, as `mounts[3].uidMappings`, in which the spec says something that is not honoured. */

@@ -41,7 +41,8 @@ export interface Process {
   /** `NAME=value`, each name once: of several the last one wins, as in runc. */
   readonly env: readonly string[];
   readonly cwd: string;
-  readonly capabilities: Capabilities;
+  /** Absent: none; for what Exec adds, those of the container's first process. */
+  readonly capabilities?: Capabilities;
   readonly rlimits: readonly Rlimit[];
   readonly noNewPrivileges: boolean;
   readonly apparmorProfile?: string;

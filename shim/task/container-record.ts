@@ -3,6 +3,7 @@ import { writeFileAtomic } from '../../common/atomic-file.ts';
 import { readTextIfExists } from '../../common/files.ts';
 import type { Mount } from '../../proto/gen/containerd/types/mount.ts';
 import type { Cgroup } from '../cgroups/cgroup.ts';
+import type { ExecDefaults } from '../backends/backend.ts';
 import type { EventTarget } from '../events/event.ts';
 import type { Stdio } from './stdio.ts';
 
@@ -19,6 +20,7 @@ export interface ContainerRecord {
   readonly target: EventTarget;
   /** Its cgroup in each hierarchy; the first has all its processes. */
   readonly cgroups: readonly Cgroup[];
+  readonly execDefaults: ExecDefaults;
   /** The build of the daemon that created it, or took it over last. */
   readonly build: string;
   /** The name of its event journal: journal-name.ts. */

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exec } from '../../common/exec.ts';
-import { alreadyExists, Code, invalidArgument, notFound, StatusError } from '../../common/errors.ts';
+import { alreadyExists, invalidArgument, notFound } from '../../common/errors.ts';
 import { hasErrorCode, makePassableDirectory, readTextIfExists } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { CreateTaskRequest } from '../../proto/gen/containerd/task/v2/task.ts';
@@ -23,6 +23,7 @@ import { newJournalName, parseJournalName } from './journal-name.ts';
 import { CONTAINER_NOT_CREATED } from './messages.ts';
 import { planRootfsMounts } from './rootfs-mounts.ts';
 import { planStdio } from './stdio.ts';
+import { stateError } from './state-error.ts';
 import { readTaskOptions } from './task-options.ts';
 
 export interface RegistryOptions {
@@ -57,6 +58,10 @@ export class ContainerRegistry {
     this.#options = options;
     this.#monitors = new SpareMonitors({ monitor: paths.monitorProgram, driver: backend.driver, init: backend.init });
     void this.#monitors.prepare();
+  }
+
+  get #hostNetwork(): string {
+    return this.#options.hostNetwork ?? '/proc/self/ns/net';
   }
 
   /** Containers, and creates under way. */
@@ -119,7 +124,7 @@ export class ContainerRegistry {
     const { stdin, stdout, stderr, terminal } = request;
     const stdio = { stdin, stdout, stderr, terminal };
     const plan = new Plan();
-    planStdio(stdio, plan);
+    planStdio(stdio, { namespace, id, hostNetwork: this.#hostNetwork }, plan);
     const { ioUid, ioGid } = readTaskOptions(request.options);
     if (ioUid !== 0 || ioGid !== 0) plan.add('stdio-owner', ioUid, ioGid);
     if (request.checkpoint !== '') throw invalidArgument('checkpoint: this shim cannot restore one yet');
@@ -130,20 +135,22 @@ export class ContainerRegistry {
       readTextIfExists(path.join(bundle, 'publisher')),
     ]);
     for (const warning of warnings) logger.warn({ namespace, id }, warning);
+    checkTerminal(terminal, spec.process.terminal);
     const target = parseEventTarget(publisher ?? '');
     const directory = paths.container(namespace, id);
     const mountTarget = path.join(bundle, 'rootfs');
     const [prepared] = await Promise.all([
-      backend.prepare({ namespace, id, directory, spec }),
+      backend.prepare({ namespace, id, bundle, directory, spec }),
       checkRootfs(spec, rootfs.length > 0 ? mountTarget : undefined),
     ]);
     planRootfsMounts(rootfs, mountTarget, plan);
     plan.append(prepared.plan);
 
-    const { cgroups } = prepared;
+    const { cgroups, execDefaults } = prepared;
     const build = paths.build;
     const journal = newJournalName(id, build);
-    const record = { namespace, id, bundle, backend: backend.name, stdio, rootfs, target, cgroups, build, journal };
+    const identity = { namespace, id, bundle, backend: backend.name, build, journal };
+    const record = { ...identity, stdio, rootfs, target, cgroups, execDefaults };
     return this.#launch({ record, directory, prepared, plan, signal });
   }
 
@@ -235,9 +242,9 @@ export class ContainerRegistry {
     const { logger } = this.#options;
     const events = this.#newQueue(record);
     const cleanUp = (at: string) => this.#cleanUpAfterMonitor(at);
-    const { backend, hostNetwork = '/proc/self/ns/net' } = this.#options;
-    const translateResources = backend.translateResources.bind(backend);
-    return new Container({ record, directory, events, logger, cleanUp, hostNetwork, translateResources });
+    const { backend } = this.#options;
+    const hostNetwork = this.#hostNetwork;
+    return new Container({ record, directory, events, logger, cleanUp, hostNetwork, backend });
   }
 
   #newQueue({ namespace, id, journal: name }: Pick<ContainerRecord, 'namespace' | 'id' | 'journal'>): EventQueue {
@@ -280,7 +287,9 @@ export class ContainerRegistry {
   }
 
   async #cleanUpAfterMonitor(directory: string): Promise<ExitRecord> {
-    await exec(this.#options.paths.monitorProgram, ['--cleanup', directory], { timeoutMs: CLEANUP_TIMEOUT_MS });
+    await exec(this.#options.paths.monitorProgram, ['--cleanup', directory, this.#hostNetwork], {
+      timeoutMs: CLEANUP_TIMEOUT_MS,
+    });
     const { exit } = parseMonitorStatus(await readFile(path.join(directory, 'status'), 'utf8'));
     if (exit === undefined) throw new Error(`${directory}/status has no exit after a cleanup`);
     return exit;
@@ -329,6 +338,14 @@ function checkBundle(bundle: string): void {
   }
 }
 
+/** The monitor takes its word from the one, the init from the other. */
+function checkTerminal(asked: boolean, specified: boolean): void {
+  if (asked === specified) return;
+  throw invalidArgument(
+    `terminal is ${asked}, and process.terminal in config.json is ${specified}: make them the same`,
+  );
+}
+
 async function checkRootfs(spec: Spec, mountTarget: string | undefined): Promise<void> {
   const { path: root } = spec.root;
   const found = await stat(mountTarget ?? root).catch((error: unknown) => error as Error);
@@ -354,15 +371,6 @@ async function makeStateDirectory(directory: string, id: string): Promise<void> 
     if (hasErrorCode(error, 'EEXIST')) throw alreadyExists(`container ${id} exists already`);
     throw error;
   }
-}
-
-/** Gives what the file system says of a state directory words and a code. */
-function stateError(error: unknown, directory: string): unknown {
-  if (error instanceof StatusError || !(error instanceof Error)) return error;
-  const code = hasErrorCode(error, 'ENOSPC', 'EDQUOT') ? Code.ResourceExhausted : Code.Internal;
-  return new StatusError(code, `the container's state cannot be written to ${directory}: ${error.message}`, {
-    cause: error,
-  });
 }
 
 async function writePlans(directory: string, { files }: PreparedContainer, plan: Plan): Promise<void> {

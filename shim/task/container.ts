@@ -1,38 +1,33 @@
-import { rm } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from '../../common/logger.ts';
-import { Code, StatusError, failedPrecondition, internal, invalidArgument, notFound } from '../../common/errors.ts';
+import { Code, StatusError, failedPrecondition, notFound } from '../../common/errors.ts';
 import { SerialQueue } from '../../common/serial-queue.ts';
-import type { CgroupSetting } from '../backends/backend.ts';
+import type { Backend } from '../backends/backend.ts';
 import { readLastMetrics, readMetrics } from '../cgroups/metrics.ts';
 import { readNetwork } from '../cgroups/network-metrics.ts';
 import { listProcesses, signalProcesses } from '../cgroups/processes.ts';
-import {
-  taskCreate,
-  taskDelete,
-  taskExit,
-  taskOom,
-  taskPaused,
-  taskResumed,
-  taskStart,
-} from '../events/task-events.ts';
-import type { TaskEvent } from '../events/event.ts';
-import { topicName } from '../events/event-journal.ts';
+import { taskCreate, taskDelete, taskExit, taskPaused, taskResumed, taskStart } from '../events/task-events.ts';
 import type { EventQueue } from '../events/event-queue.ts';
 import type { ExitRecord, MonitorMessage, MonitorStatus, ProcessIdentity } from '../monitor/messages.ts';
-import { Monitor, type MonitorListener } from '../monitor/monitor.ts';
-import type { Resources } from '../oci/spec.ts';
+import { Plan } from '../monitor/plan.ts';
+import type { Process, Resources } from '../oci/spec.ts';
 import type { Any } from '../../proto/gen/google/protobuf/any.ts';
+import { Announcements } from './announcements.ts';
 import { removeContainerRecord, type ContainerRecord } from './container-record.ts';
 import { updateResources } from './container-resources.ts';
 import { Deferred } from './deferred.ts';
+import type { Exec, ExecContainer } from './exec.ts';
+import { ExecTable } from './exec-table.ts';
 import { explainFailure } from './failure-log.ts';
 import {
   CANNOT_DELETE_PAUSED,
   CANNOT_DELETE_RUNNING,
+  CANNOT_EXEC,
   CANNOT_PAUSE,
+  CANNOT_RESIZE_STOPPED,
   CANNOT_RESUME,
   CANNOT_START_PAUSED,
   CANNOT_UPDATE_STOPPED,
@@ -41,9 +36,17 @@ import {
   createFailed,
   startFailed,
 } from './messages.ts';
+import { MonitorLink, type MonitorOwner } from './monitor-link.ts';
 import { Pausing } from './pausing.ts';
-
-export type ContainerStatus = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
+import { planStdio, type Stdio } from './stdio.ts';
+import {
+  checkSignalled,
+  plainError,
+  resizeCommand,
+  type ProcessStatus,
+  type TaskProcess,
+  type TerminalSize,
+} from './task-process.ts';
 
 export interface ContainerContext {
   readonly record: ContainerRecord;
@@ -55,8 +58,7 @@ export interface ContainerContext {
   readonly cleanUp: (directory: string) => Promise<ExitRecord>;
   /** A path of the host's network namespace. */
   readonly hostNetwork: string;
-  /** The backend's way to change limits. */
-  readonly translateResources: (resources: Resources) => readonly CgroupSetting[];
+  readonly backend: Backend;
 }
 
 /** How long a daemon's start waits for what a monitor tells at once, unless the kernel or a debugger holds it. */
@@ -64,15 +66,13 @@ const GREETING_TIMEOUT_MS = 1000;
 
 const SIGKILL = 9;
 const SIGKILLED_STATUS = 128 + SIGKILL;
-const ESRCH = 3;
-const EINVAL = 22;
-const EIO = 5;
 
 /**
  * One container and what is known of it. Its monitor tells what happens; calls that change it run one after another.
  * Nothing here is lost with this process: the next daemon makes it again from the state directory.
  */
-export class Container {
+export class Container implements TaskProcess, MonitorOwner, ExecContainer {
+  readonly execId = '';
   readonly record: ContainerRecord;
   readonly #context: ContainerContext;
   readonly #queue = new SerialQueue();
@@ -83,19 +83,15 @@ export class Container {
   readonly #gone = new Deferred<void>();
   /** The monitor has said something. */
   readonly #told = new Deferred<void>();
-  readonly #signalled: Deferred<number>[] = [];
-  /** Settled, but while a connection that was lost is being made again. */
-  #connected: Promise<void> = Promise.resolve();
-  #monitor: Monitor | undefined;
-  #status: Exclude<ContainerStatus, 'paused'> = 'creating';
+  readonly link: MonitorLink;
+  readonly announcements: Announcements;
+  readonly execs: ExecTable;
+  #status: Exclude<ProcessStatus, 'paused'> = 'creating';
   readonly #pausing: Pausing;
   #init: ProcessIdentity = { pid: 0, startTime: 0n };
   #exit: ExitRecord | undefined;
-  /** The names of the events that were added, by this daemon or an earlier one: none is added twice. */
-  readonly #issued = new Set<string>();
-  /** As far as told; undefined for a container of an earlier daemon, until its monitor speaks. */
-  #oomCount: bigint | undefined = 0n;
   #startAsked = false;
+  #releasing = false;
   /** containerd dropped this container; it tells the end to others by itself. */
   #abandoned = false;
   /** How it ended, once its state directory is gone, which may be another container's by now. */
@@ -105,9 +101,32 @@ export class Container {
     this.#context = context;
     this.record = context.record;
     this.#pausing = new Pausing(context.record.cgroups);
+    this.link = new MonitorLink(context.directory, this);
+    this.announcements = new Announcements(context.record, context.events);
+    this.execs = new ExecTable(this);
   }
 
-  get status(): ContainerStatus {
+  get hostNetwork(): string {
+    return this.#context.hostNetwork;
+  }
+
+  get id(): string {
+    return this.record.id;
+  }
+
+  get directory(): string {
+    return this.#context.directory;
+  }
+
+  get stdio(): Stdio {
+    return this.record.stdio;
+  }
+
+  get ended(): boolean {
+    return this.#status === 'stopped';
+  }
+
+  get status(): ProcessStatus {
     return this.#status === 'running' && this.#pausing.paused ? 'paused' : this.#status;
   }
 
@@ -122,25 +141,25 @@ export class Container {
 
   /** Gives the container to a waiting monitor, and waits until its init is set up. @returns the init's pid. */
   async create(monitor: Duplex): Promise<number> {
-    this.#monitor = Monitor.run(monitor, this.#context.directory, this.#listener());
+    this.link.run(monitor);
     const init = await this.#created.promise;
     return init.pid;
   }
 
   /** For a container whose create failed: resolves once everything of it is cleaned up. */
   async withdraw(): Promise<void> {
-    if (this.#monitor !== undefined) await this.#gone.promise;
+    if (this.link.used) await this.#gone.promise;
     // A later container of the same id waits for this one's events.
-    await this.#context.events.discard();
+    await this.announcements.discard();
   }
 
   /** Takes a container over from an earlier daemon: from its monitor if that lives, else from what it left. */
   async recover(status: MonitorStatus | undefined): Promise<void> {
-    for (const name of await this.#recoverEvents()) this.#issued.add(name);
-    this.#oomCount = undefined;
+    await this.#recoverEvents();
     if (status !== undefined) this.#init = status.init;
+    await this.execs.recover();
     try {
-      this.#monitor = await Monitor.connect(this.#context.directory, this.#listener());
+      await this.link.connect();
     } catch {
       await this.#recoverWithoutMonitor(status);
       return;
@@ -151,12 +170,11 @@ export class Container {
   }
 
   /** Events that cannot be read are lost; the container is not. */
-  async #recoverEvents(): Promise<ReadonlySet<string>> {
+  async #recoverEvents(): Promise<void> {
     try {
-      return await this.#context.events.recover();
+      await this.announcements.recover();
     } catch (error) {
       this.#context.logger.error({ ...this.#identity, err: error }, 'the journal of a container cannot be read');
-      return new Set();
     }
   }
 
@@ -170,25 +188,26 @@ export class Container {
   }
 
   async #recoverWithoutMonitor(status: MonitorStatus | undefined): Promise<void> {
-    const exit = status?.exit ?? (await this.#cleanUpAfterMonitor());
+    const hasPlan = await this.#hasPlan();
+    const exit = hasPlan || status?.exit === undefined ? await this.#cleanUpAfterMonitor() : status.exit;
     this.#gone.resolve();
     if (status !== undefined) this.#recoverStatus(status);
     this.#end(exit);
   }
 
   #recoverStatus({ init, started }: MonitorStatus): void {
-    this.#receive({ type: 'created', init });
-    if (started) this.#receive({ type: 'running' });
+    this.message({ type: 'created', init });
+    if (started) this.message({ type: 'running' });
   }
 
   /** @returns the init's pid. */
   start(): Promise<number> {
     return this.#queue.run(async () => {
-      if (this.status === 'paused') throw new StatusError(Code.Unknown, CANNOT_START_PAUSED);
+      if (this.status === 'paused') throw plainError(CANNOT_START_PAUSED);
       if (this.#status === 'running') throw failedPrecondition('cannot start a container that is already running');
       if (this.#status === 'stopped') throw failedPrecondition('cannot start a container that has stopped');
       this.#startAsked = true;
-      this.#monitor?.start();
+      this.link.send('start');
       await this.#started.promise;
       return this.pid;
     });
@@ -205,20 +224,9 @@ export class Container {
       await this.#signalAll(signal);
       return;
     }
-    const errno = await this.#signalInit(signal);
+    const errno = await this.link.signal(signal);
     if (signal === SIGKILL) await this.#pausing.letDie();
-    if (errno === ESRCH) throw notFound(PROCESS_ALREADY_FINISHED);
-    if (errno === EINVAL) throw invalidArgument(`signal is ${signal}: expected one that Linux has, 0 to 64`);
-    if (errno !== 0) throw internal(`signal ${signal} could not be sent (errno ${errno})`);
-  }
-
-  async #signalInit(signal: number): Promise<number> {
-    await this.#connected;
-    if (this.#monitor === undefined || this.#status === 'stopped') return ESRCH;
-    const answer = new Deferred<number>();
-    this.#signalled.push(answer);
-    this.#monitor.signal(signal);
-    return answer.promise;
+    checkSignalled(errno, signal);
   }
 
   async #signalAll(signal: number): Promise<void> {
@@ -229,25 +237,26 @@ export class Container {
   /** Returns when all its processes stand still. */
   pause(): Promise<void> {
     return this.#queue.run(async () => {
-      if (this.status !== 'running') throw new StatusError(Code.Unknown, CANNOT_PAUSE[this.status]);
+      if (this.status !== 'running') throw plainError(CANNOT_PAUSE[this.status]);
       await this.#pausing.pause();
-      await this.#context.events.add(this.record.target, taskPaused(this.record.id));
+      await this.announcements.again(taskPaused(this.record.id));
     });
   }
 
   resume(): Promise<void> {
     return this.#queue.run(async () => {
-      if (this.status !== 'paused') throw new StatusError(Code.Unknown, CANNOT_RESUME[this.status]);
+      if (this.status !== 'paused') throw plainError(CANNOT_RESUME[this.status]);
       await this.#pausing.resume();
-      await this.#context.events.add(this.record.target, taskResumed(this.record.id));
+      await this.announcements.again(taskResumed(this.record.id));
     });
   }
 
   update(resources: Resources): Promise<void> {
     return this.#queue.run(async () => {
-      if (this.#status === 'stopped') throw new StatusError(Code.Unknown, CANNOT_UPDATE_STOPPED);
+      if (this.#status === 'stopped') throw plainError(CANNOT_UPDATE_STOPPED);
       const { bundle, cgroups } = this.record;
-      await updateResources({ bundle, cgroups, translate: this.#context.translateResources }, resources);
+      const { backend } = this.#context;
+      await updateResources({ bundle, cgroups, translate: (limits) => backend.translateResources(limits) }, resources);
     });
   }
 
@@ -268,22 +277,49 @@ export class Container {
   }
 
   closeStdin(): void {
-    this.#monitor?.closeStdin();
+    this.link.send('close-stdin');
+  }
+
+  resize(size: TerminalSize): void {
+    const command = resizeCommand(size);
+    if (!this.stdio.terminal) return;
+    if (this.#status === 'stopped') throw plainError(CANNOT_RESIZE_STOPPED);
+    this.link.send(command);
+  }
+
+  /** Adds a process that is to be started later. */
+  async addExec(execId: string, process: Process, stdio: Stdio): Promise<void> {
+    const { status } = this;
+    if (status === 'paused' || status === 'stopped') throw plainError(CANNOT_EXEC[status]);
+    const { files, plan } = await this.#context.backend.prepareExec({ process, defaults: this.record.execDefaults });
+    const exec = new Plan();
+    const { namespace } = this.record;
+    planStdio(stdio, { namespace, id: execId, hostNetwork: this.#context.hostNetwork }, exec);
+    try {
+      await this.execs.add({ execId, stdio }, new Map([...files, ['exec.plan', exec.append(plan).toString()]]));
+    } catch (error) {
+      throw this.#removed === undefined ? error : notFound(CONTAINER_NOT_CREATED);
+    }
+  }
+
+  /** The first process, or the exec of that id. @throws StatusError NotFound. */
+  process(execId: string): Container | Exec {
+    return execId === '' ? this : this.execs.get(execId);
   }
 
   /** Removes a container that has ended, or never ran. @returns how it ended. */
   delete(): Promise<ExitRecord> {
     return this.#queue.run(async () => {
       if (this.#removed !== undefined) throw notFound(CONTAINER_NOT_CREATED);
-      if (this.status === 'paused') throw new StatusError(Code.Unknown, CANNOT_DELETE_PAUSED);
+      if (this.status === 'paused') throw plainError(CANNOT_DELETE_PAUSED);
       if (this.#status === 'running' || this.#status === 'creating') {
-        throw new StatusError(Code.Unknown, CANNOT_DELETE_RUNNING);
+        throw plainError(CANNOT_DELETE_RUNNING);
       }
       const exit = await this.#stopAndClean();
       // On disk before the rest goes: a crash in between repeats the removal, not the event.
-      await this.#announce(taskDelete(this.record.id, this.pid, exit));
+      await this.announcements.once(taskDelete(this.record.id, this.pid, exit));
       await this.#remove(exit);
-      this.#context.events.finish();
+      this.announcements.finish();
       return exit;
     });
   }
@@ -296,7 +332,7 @@ export class Container {
     return this.#queue.run(async () => {
       if (this.#removed !== undefined) return this.#removed;
       const exit = await this.#stopAndClean();
-      await this.#context.events.discard();
+      await this.announcements.discard();
       await this.#remove(exit);
       return exit;
     });
@@ -304,7 +340,7 @@ export class Container {
 
   /** Ends the container while it is being created. */
   abort(): void {
-    this.#monitor?.abort();
+    this.link.send('abort');
   }
 
   async #kill(): Promise<void> {
@@ -312,15 +348,16 @@ export class Container {
     if (this.#status === 'creating') this.abort();
     if (this.#status === 'created' || this.#status === 'running') {
       await this.#signalAll(SIGKILL);
-      await this.#signalInit(SIGKILL);
+      await this.link.signal(SIGKILL);
     }
   }
 
   async #stopAndClean(): Promise<ExitRecord> {
     await this.#kill();
-    this.#monitor?.release();
+    this.#releasing = true;
+    this.link.send('release');
     const exit = await this.#exited.promise;
-    if (this.#monitor !== undefined) await this.#gone.promise;
+    if (this.link.used) await this.#gone.promise;
     return exit;
   }
 
@@ -331,26 +368,8 @@ export class Container {
     this.#removed = exit;
   }
 
-  #listener(): MonitorListener {
-    return {
-      message: (message) => {
-        this.#receive(message);
-      },
-      closed: () => {
-        this.#monitorClosed();
-      },
-    };
-  }
-
-  async #announce(event: TaskEvent): Promise<void> {
-    const name = topicName(event);
-    if (this.#issued.has(name)) return;
-    this.#issued.add(name);
-    await this.#context.events.add(this.record.target, event);
-  }
-
   /** Events are added here, where the order of things is the monitor's. */
-  #receive(message: MonitorMessage): void {
+  message(message: MonitorMessage): void {
     this.#told.resolve();
     switch (message.type) {
       case 'created':
@@ -364,7 +383,7 @@ export class Container {
       case 'running':
         if (this.#started.settled) break;
         this.#status = 'running';
-        void this.#announce(taskStart(this.record.id, this.pid));
+        void this.announcements.once(taskStart(this.record.id, this.pid));
         this.#started.resolve();
         break;
       case 'start-failed':
@@ -376,11 +395,13 @@ export class Container {
       case 'exited':
         this.#end(message.exit);
         break;
-      case 'signalled':
-        this.#signalled.shift()?.resolve(message.errno);
-        break;
       case 'oom':
-        this.#announceOom(message.count);
+        this.announcements.oom(message.count);
+        break;
+      case 'exec':
+        this.execs.receive(message.execId, message.message);
+        break;
+      case 'signalled':
         break;
       case 'warning':
         this.#context.logger.warn({ ...this.#identity, text: message.text }, 'the monitor warns');
@@ -391,21 +412,12 @@ export class Container {
     return { namespace: this.record.namespace, id: this.record.id };
   }
 
-  /** One event for each time; of those that no daemon saw, one. */
-  #announceOom(count: bigint): void {
-    const seen = this.#oomCount ?? (this.#issued.has('oom') ? count : count - 1n);
-    this.#oomCount = count;
-    for (let each = seen; each < count; each += 1n) {
-      void this.#context.events.add(this.record.target, taskOom(this.record.id));
-    }
-  }
-
   #announceCreate(): void {
     const { id, bundle, stdio } = this.record;
     const rootfs = [...this.record.rootfs];
     const io = { stdin: stdio.stdin, stdout: stdio.stdout, stderr: stdio.stderr, terminal: stdio.terminal };
     const event = taskCreate({ containerId: id, bundle, rootfs, io, checkpoint: '', pid: this.pid });
-    void this.#announce(event);
+    void this.announcements.once(event);
   }
 
   async #fail(text: string): Promise<void> {
@@ -422,45 +434,48 @@ export class Container {
     if (this.#exit !== undefined) return;
     const announced = this.#created.settled;
     this.#created.reject(new StatusError(Code.Unknown, createFailed('the container ended before it was created')));
-    if (announced && !this.#abandoned) void this.#announce(taskExit(this.record.id, this.pid, exit));
+    // Those of which nobody told the end were killed with it.
+    this.execs.containerEnded({ ...exit, status: SIGKILLED_STATUS });
+    if (announced && !this.#abandoned) void this.announcements.once(taskExit(this.record.id, this.pid, exit));
     this.#settleStopped(exit);
   }
 
   #settleStopped(exit: ExitRecord): void {
     this.#exit = exit;
     this.#started.reject(failedPrecondition('the container stopped before it was started'));
-    for (const answer of this.#signalled.splice(0)) answer.resolve(ESRCH);
+    this.link.end();
     this.#exited.resolve(exit);
   }
 
-  #monitorClosed(): void {
-    this.#connected = this.#reconnectOrEnd();
+  /** A monitor that has them already does nothing more. */
+  reconnected(): void {
+    if (this.#startAsked && !this.#started.settled) this.link.send('start');
+    if (this.#releasing) this.link.send('release');
+    this.execs.reconnected();
   }
 
-  /** Regular after the end. Before it, the connection alone may be lost, or somebody killed the monitor. */
-  async #reconnectOrEnd(): Promise<void> {
+  /** After the end there may be hooks to run, mounts to unmount, output to keep. */
+  async isFinished(): Promise<boolean> {
+    return this.#status === 'stopped' && !(await this.#hasPlan());
+  }
+
+  /** A monitor removes its plan when it is through. */
+  async #hasPlan(): Promise<boolean> {
+    return access(path.join(this.directory, 'monitor.plan')).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async gone(): Promise<void> {
     this.#told.resolve();
-    if (this.#status !== 'stopped' && (await this.#reconnect())) return;
-    if (this.#status !== 'stopped') {
+    if (!(await this.isFinished())) {
       // Or it ended as it should, and its last words went with the connection: writing to a closed one loses them.
       this.#context.logger.warn(this.#identity, 'a monitor is gone without a word; what it may have left is removed');
-      this.#end(await this.#cleanUpAfterMonitor());
+      const exit = await this.#cleanUpAfterMonitor();
+      this.#end(exit);
     }
     this.#gone.resolve();
-  }
-
-  /** A monitor drops whom it cannot write to at once; it tells its state to whoever connects. */
-  async #reconnect(): Promise<boolean> {
-    try {
-      this.#monitor = await Monitor.connect(this.#context.directory, this.#listener());
-      // Nobody knows whether they arrived, and a signal must not come twice.
-      for (const answer of this.#signalled.splice(0)) answer.resolve(EIO);
-      // It may have been lost with the connection. A monitor that has it already does nothing more.
-      if (this.#startAsked && !this.#started.settled) this.#monitor.start();
-      return true;
-    } catch {
-      return false;
-    }
   }
 
   /** Whatever it meets, the container has ended, and whoever waits for that must hear of it. */

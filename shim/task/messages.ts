@@ -4,10 +4,13 @@
  */
 export const CONTAINER_NOT_CREATED = 'container not created';
 export const PROCESS_ALREADY_FINISHED = 'process already finished';
+export const PROCESS_NOT_CREATED = 'process not created';
+export const initNotRunning = (id: string) => `container ${id} init process is not running`;
 export const CANNOT_DELETE_RUNNING = 'cannot delete a running process';
 export const processDoesNotExist = (execId: string) => `process does not exist ${execId}`;
 /** What Docker's exit codes 126 and 127 hang on follows the colon: see shim/native/init/executable.c. */
 export const createFailed = (reason: string) => `OCI runtime create failed: ${reason}`;
+export const execFailed = (reason: string) => `OCI runtime exec failed: ${reason}`;
 export const startFailed = (reason: string) => `OCI runtime start failed: ${reason}`;
 
 /** What a call that does not fit a container's state is answered: containerd, pkg/process/init_state.go. */
@@ -17,6 +20,11 @@ export const CANNOT_PAUSE = {
   paused: 'cannot pause a paused container',
   stopped: 'cannot pause a stopped container',
 } as const;
+export const CANNOT_EXEC = {
+  paused: 'cannot exec in a paused state',
+  stopped: 'cannot exec in a stopped state',
+} as const;
+export const CANNOT_RESIZE_STOPPED = 'cannot resize a stopped container';
 export const CANNOT_RESUME = {
   creating: 'cannot resume task in created state',
   created: 'cannot resume task in created state',

@@ -1,4 +1,4 @@
-import { Code, StatusError, invalidArgument, notFound } from '../../common/errors.ts';
+import { Code, StatusError, invalidArgument } from '../../common/errors.ts';
 import {
   TaskDefinition,
   type ConnectRequest,
@@ -8,10 +8,12 @@ import {
   type CreateTaskResponse,
   type DeleteRequest,
   type DeleteResponse,
+  type ExecProcessRequest,
   type KillRequest,
   type PauseRequest,
   type PidsRequest,
   type PidsResponse,
+  type ResizePtyRequest,
   type ResumeRequest,
   type StartRequest,
   type StartResponse,
@@ -26,18 +28,20 @@ import {
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
 import type { Timestamp } from '../../proto/gen/google/protobuf/timestamp.ts';
 import { exitTime } from '../events/task-events.ts';
-import { parseResources } from '../oci/parse-documents.ts';
+import { ProcessDetails } from '../../proto/gen/containerd/runc/v1/options.ts';
+import type { Any } from '../../proto/gen/google/protobuf/any.ts';
+import { checkIdentifier } from '../oci/container-id.ts';
+import { parseProcess, parseResources } from '../oci/parse-documents.ts';
 import type { ExitRecord } from '../monitor/messages.ts';
-import type { Container, ContainerStatus } from './container.ts';
 import type { ContainerRegistry } from './container-registry.ts';
-import { processDoesNotExist } from './messages.ts';
+import type { ProcessStatus, TaskProcess } from './task-process.ts';
 
 /**
  * Go's zero time, year 1: what containerd takes for "has not exited". An absent field would be 1970 from 1.7 on.
  */
 const NOT_EXITED: Timestamp = { seconds: -62135596800n, nanos: 0 };
 
-const STATUSES: Readonly<Record<ContainerStatus, Status>> = {
+const STATUSES: Readonly<Record<ProcessStatus, Status>> = {
   creating: Status.CREATED,
   created: Status.CREATED,
   running: Status.RUNNING,
@@ -67,43 +71,54 @@ export class TaskService {
   }
 
   async start(namespace: string, { id, execId }: StartRequest): Promise<StartResponse> {
-    return { pid: await this.#init(namespace, id, execId).start() };
+    return { pid: await this.#process(namespace, id, execId).start() };
   }
 
   state(namespace: string, { id, execId }: StateRequest): Promise<StateResponse> {
-    const container = this.#init(namespace, id, execId);
-    const { bundle, stdio } = container.record;
-    return Promise.resolve({
-      id,
-      bundle,
-      pid: container.pid,
-      status: STATUSES[container.status],
-      ...stdio,
-      exitStatus: container.exit?.status ?? 0,
-      exitedAt: container.exit === undefined ? NOT_EXITED : exitTime(container.exit),
-      execId: '',
-    });
+    const { bundle } = this.#registry.get(namespace, id).record;
+    const { pid, status, stdio, exit } = this.#process(namespace, id, execId);
+    return Promise.resolve({ id, bundle, pid, status: STATUSES[status], ...stdio, ...exitResponse(exit), execId });
   }
 
   async wait(namespace: string, { id, execId }: WaitRequest): Promise<WaitResponse> {
-    return exitResponse(await this.#init(namespace, id, execId).wait());
+    return exitResponse(await this.#process(namespace, id, execId).wait());
   }
 
   async kill(namespace: string, { id, execId, signal, all }: KillRequest): Promise<object> {
     if (signal > MAX_SIGNAL) throw invalidArgument(`signal is ${signal}: expected 0 to ${MAX_SIGNAL}`);
-    await this.#init(namespace, id, execId).kill(signal, all);
+    await this.#process(namespace, id, execId).kill(signal, all);
     return {};
   }
 
   async delete(namespace: string, { id, execId }: DeleteRequest): Promise<DeleteResponse> {
-    if (execId !== '') this.#init(namespace, id, execId);
-    const { pid, exit } = await this.#registry.delete(namespace, id);
+    const { pid, exit } =
+      execId === ''
+        ? await this.#registry.delete(namespace, id)
+        : await this.#registry.get(namespace, id).execs.delete(execId);
     return { pid, ...exitResponse(exit) };
   }
 
+  async exec(namespace: string, request: ExecProcessRequest): Promise<object> {
+    const container = this.#registry.get(namespace, request.id);
+    const execId = checkIdentifier(request.execId, 'exec id');
+    const { terminal, stdin, stdout, stderr, spec } = request;
+    if (spec === undefined) throw invalidArgument('spec is missing: send the process to be started, as JSON');
+    const { value: process } = parseProcess(spec.value, 'process spec');
+    // The request decides, as with runc's shim (pkg/process/init.go, exec).
+    await container.addExec(execId, { ...process, terminal }, { stdin, stdout, stderr, terminal });
+    return {};
+  }
+
+  resizePty(namespace: string, { id, execId, width, height }: ResizePtyRequest): Promise<object> {
+    this.#process(namespace, id, execId).resize({ width, height });
+    return Promise.resolve({});
+  }
+
   async pids(namespace: string, { id }: PidsRequest): Promise<PidsResponse> {
-    const pids = await this.#registry.get(namespace, id).pids();
-    return { processes: pids.map((pid) => ({ pid, info: undefined })) };
+    const container = this.#registry.get(namespace, id);
+    const pids = await container.pids();
+    const { ids } = container.execs;
+    return { processes: pids.map((pid) => ({ pid, info: processDetails(ids.get(pid)) })) };
   }
 
   async pause(namespace: string, { id }: PauseRequest): Promise<object> {
@@ -128,8 +143,8 @@ export class TaskService {
   }
 
   closeIO(namespace: string, { id, execId, stdin }: CloseIORequest): Promise<object> {
-    const container = this.#init(namespace, id, execId);
-    if (stdin) container.closeStdin();
+    const process = this.#process(namespace, id, execId);
+    if (stdin) process.closeStdin();
     return Promise.resolve({});
   }
 
@@ -144,15 +159,22 @@ export class TaskService {
     return Promise.resolve({});
   }
 
-  /** The container's first process; others are a matter of Exec. */
-  #init(namespace: string, id: string, execId: string): Container {
-    const container = this.#registry.get(namespace, id);
-    if (execId !== '') throw notFound(processDoesNotExist(execId));
-    return container;
+  #process(namespace: string, id: string, execId: string): TaskProcess {
+    return this.#registry.get(namespace, id).process(execId);
   }
 }
 
-const exitResponse = (exit: ExitRecord) => ({ exitStatus: exit.status, exitedAt: exitTime(exit) });
+const exitResponse = (exit: ExitRecord | undefined) =>
+  exit === undefined ? { exitStatus: 0, exitedAt: NOT_EXITED } : { exitStatus: exit.status, exitedAt: exitTime(exit) };
+
+/** Which exec a process is; what containerd and the kubelet show of a pid. */
+function processDetails(execId: string | undefined): Any | undefined {
+  if (execId === undefined) return undefined;
+  return {
+    typeUrl: 'containerd.runc.v1.ProcessDetails',
+    value: Buffer.from(ProcessDetails.encode({ execId }).finish()),
+  };
+}
 
 /** A method of the service as the transports see it: bytes in, bytes out. */
 export type EncodedHandler = (namespace: string, payload: Uint8Array) => Promise<Uint8Array>;
@@ -181,6 +203,8 @@ export function taskHandlers(service: TaskService): ReadonlyMap<string, EncodedH
   add(methods.wait, service.wait.bind(service));
   add(methods.kill, service.kill.bind(service));
   add(methods.delete, service.delete.bind(service));
+  add(methods.exec, service.exec.bind(service));
+  add(methods.resizePty, service.resizePty.bind(service));
   add(methods.pids, service.pids.bind(service));
   add(methods.pause, service.pause.bind(service));
   add(methods.resume, service.resume.bind(service));

@@ -46,3 +46,16 @@ export async function describeMachine(): Promise<Machine> {
     },
   };
 }
+
+export function describe({ cpu, cores, memoryGiB, kernel, system, cgroups, versions }: Machine): string {
+  const programs = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  return `${cpu}, ${cores} cores, ${memoryGiB} GiB; ${system}, kernel ${kernel}, cgroup ${cgroups}; ${programs.join(', ')}`;
+}
+
+/** A load per core above which times say more about the others than about us. */
+const IDLE_LOAD = 0.5;
+
+/** A line for a report, or none. */
+export function busyNote({ load, cores }: Pick<Machine, 'load' | 'cores'>): string[] {
+  return load > IDLE_LOAD * cores ? [`The machine was busy (load ${load.toFixed(1)}): repeat this.`] : [];
+}

@@ -3,12 +3,14 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { OURS } from './contenders.ts';
 import { writeSection } from './document.ts';
+import { benchExec } from './exec.ts';
+import { execRatios, execReport } from './exec-report.ts';
 import { ratios, shimReport } from './shim-report.ts';
 import { benchShim } from './shim.ts';
 import { growth, snapshotterReport, speedups } from './snapshotter-report.ts';
 import { benchSnapshotter } from './snapshotter.ts';
 
-const HELP = `Usage: npm run bench -- shim|snapshotter [options]
+const HELP = `Usage: npm run bench -- shim|exec|snapshotter [options]
 
 shim measures this shim beside io.containerd.runc.v2 in a containerd of its own: time of ctr run, memory of idle
 containers, rate of stdout. Needs root and a build (npm run build). Takes about two minutes; leave the machine alone.
@@ -16,6 +18,11 @@ containers, rate of stdout. Needs root and a build (npm run build). Takes about 
   --runs N        pairs of ctr run --rm … true            (default 30)
   --containers N  idle containers whose memory is measured (default 50)
   --rates N       pairs of 1 GiB through stdout            (default 5)
+
+exec measures ctr tasks exec in a container of each of the two shims. Takes half a minute.
+
+  --runs N        pairs of ctr tasks exec … true          (default 30)
+  --parallel N    how many at once                        (default 20)
 
 snapshotter measures LayerFS beside containerd's zfs and overlayfs, in the VM (docs/testing-vm.md): prepare, commit, view,
 remove, unpack; and LayerFS's overlay store beside overlayfs on this host. Needs what shim does, and Go. Takes a few
@@ -25,7 +32,7 @@ minutes with KVM, and about 35 without it on two cores; says as it goes how long
   --snapshots N   how many are many                                             (default 2000)
   --only NAMES    zfs, overlayfs-ext4, overlayfs-zfs; with commas between them  (default all)
 
-Options of both:
+Options of all:
   --json          print the result as JSON
   --no-write      leave docs/benchmarks.md as it is
   --help          this text
@@ -33,6 +40,7 @@ Options of both:
 Examples:
   npm run bench -- shim
   npm run bench -- shim --runs 100 --no-write
+  npm run bench -- exec
   npm run -s bench -- shim --json --no-write | jq .ratios
   npm run bench -- snapshotter --rounds 3 --snapshots 100 --no-write
 `;
@@ -45,6 +53,7 @@ function parseCommandLine() {
       runs: { type: 'string', default: '30' },
       containers: { type: 'string', default: '50' },
       rates: { type: 'string', default: '5' },
+      parallel: { type: 'string', default: '20' },
       rounds: { type: 'string', default: '3' },
       snapshots: { type: 'string', default: '2000' },
       only: { type: 'string', default: '' },
@@ -74,6 +83,10 @@ const BENCHES: Readonly<Record<string, (line: CommandLine) => Promise<Outcome>>>
     };
     const result = await benchShim(options, progress);
     return { report: shimReport(result), json: { ratios: ratios(result), ...result } };
+  },
+  exec: async ({ runs, parallel }) => {
+    const result = await benchExec({ runs: count('runs', runs), parallel: count('parallel', parallel) }, progress);
+    return { report: execReport(result), json: { ratios: execRatios(result), ...result } };
   },
   snapshotter: async ({ rounds, snapshots, only }) => {
     const options = {

@@ -2,12 +2,7 @@ import type { Containerd } from '../support/containerd.ts';
 import { eventually } from '../support/eventually.ts';
 import { BUSYBOX_IMAGE } from '../support/oci-image.ts';
 import { processesOf } from '../support/processes.ts';
-import { RUNC } from '../support/runtimes.ts';
-
-export interface Pair {
-  readonly lxcri: number;
-  readonly runc: number;
-}
+import { measurePairs, type Pair } from './pairs.ts';
 
 /** Milliseconds of `ctr run --rm … true`, from its start to its end. */
 async function timeRun(containerd: Containerd, runtime: string): Promise<number> {
@@ -17,17 +12,8 @@ async function timeRun(containerd: Containerd, runtime: string): Promise<number>
   return performance.now() - start;
 }
 
-/** Both runtimes in turn, and in changing order, so that whatever else the machine does befalls both. */
-export async function measureRunTimes(containerd: Containerd, runtime: string, pairs: number): Promise<Pair[]> {
-  for (const name of [runtime, RUNC, runtime, RUNC]) await timeRun(containerd, name);
-  const measured: Pair[] = [];
-  for (let round = 0; round < pairs; round++) {
-    const first = await timeRun(containerd, round % 2 === 0 ? runtime : RUNC);
-    const second = await timeRun(containerd, round % 2 === 0 ? RUNC : runtime);
-    measured.push(round % 2 === 0 ? { lxcri: first, runc: second } : { lxcri: second, runc: first });
-  }
-  return measured;
-}
+export const measureRunTimes = (containerd: Containerd, runtime: string, pairs: number): Promise<Pair[]> =>
+  measurePairs(runtime, pairs, (name) => timeRun(containerd, name));
 
 /** The first container after a pause, when the daemon has ended and has to be started. */
 export async function measureColdStarts(containerd: Containerd, runtime: string, runs: number): Promise<number[]> {

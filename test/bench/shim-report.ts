@@ -1,15 +1,12 @@
 import { BUSYBOX_IMAGE } from '../support/oci-image.ts';
-import type { Machine } from './machine.ts';
+import { busyNote, describe } from './machine.ts';
 import type { Memory } from './memory.ts';
-import type { Pair } from './run-time.ts';
+import { column, medianRatio, spread } from './pairs.ts';
 import type { ShimResult } from './shim.ts';
-import { median, quantile } from './statistics.ts';
+import { median } from './statistics.ts';
 
 /** What issue and design ask for, of runc's figure. */
 const TARGETS = { runTime: 0.6, memory: 0.6, rate: 1 };
-
-/** A load per core above which times say more about the others than about us. */
-const IDLE_LOAD = 0.5;
 
 const ms = (value: number) => `${value.toFixed(1)} ms`;
 const mb = (kib: number) => `${((kib * 1024) / 1e6).toFixed(1)} MB`;
@@ -23,9 +20,9 @@ export interface Ratios {
 
 export function ratios({ runTimes, memory, rates }: ShimResult): Ratios {
   return {
-    runTime: median(runTimes.map(({ lxcri }) => lxcri)) / median(runTimes.map(({ runc }) => runc)),
+    runTime: medianRatio(runTimes),
     memory: memory.lxcri.totalKiB / memory.runc.totalKiB,
-    rate: median(rates.map(({ lxcri }) => lxcri)) / median(rates.map(({ runc }) => runc)),
+    rate: medianRatio(rates),
   };
 }
 
@@ -33,7 +30,6 @@ export function ratios({ runTimes, memory, rates }: ShimResult): Ratios {
 export function shimReport(result: ShimResult): string {
   const { runTimes, coldStarts, memory, rates, machine, options } = result;
   const ratio = ratios(result);
-  const column = (pairs: readonly Pair[], key: keyof Pair) => pairs.map((pair) => pair[key]);
   const perPair = runTimes.map(({ lxcri, runc }) => lxcri / runc);
   const row = (...cells: string[]) => `| ${cells.join(' | ')} |`;
   return [
@@ -42,9 +38,7 @@ export function shimReport(result: ShimResult): string {
     `Measured on ${result.date} by \`npm run bench -- shim\`: ${describe(machine)}.`,
     `Both runtimes under the same containerd, with the same image (\`${BUSYBOX_IMAGE.name}\`) and snapshotter (overlayfs),`,
     'in turn, in changing order.',
-    ...(machine.load > IDLE_LOAD * machine.cores
-      ? [`The machine was busy (load ${machine.load.toFixed(1)}): repeat this.`]
-      : []),
+    ...busyNote(machine),
     '',
     row('', '`io.containerd.lxcri.v1`', '`io.containerd.runc.v2`', 'ratio', 'wanted'),
     row('---', '---:', '---:', '---:', '---:'),
@@ -96,12 +90,4 @@ function programRows(runtime: string, { programs }: Memory): string[] {
     const each = `${Math.round(pssKiB / processes)} KiB`;
     return `| ${runtime} | \`${name}\` | ${processes} | ${mb(pssKiB)} | ${each} |`;
   });
-}
-
-const spread = (values: readonly number[], format: (value: number) => string) =>
-  `${format(quantile(values, 0.1))} – ${format(quantile(values, 0.9))}`;
-
-function describe({ cpu, cores, memoryGiB, kernel, system, cgroups, versions }: Machine): string {
-  const programs = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  return `${cpu}, ${cores} cores, ${memoryGiB} GiB; ${system}, kernel ${kernel}, cgroup ${cgroups}; ${programs.join(', ')}`;
 }

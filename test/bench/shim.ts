@@ -2,7 +2,8 @@ import { Containerd } from '../support/containerd.ts';
 import { LXCRI } from '../support/runtimes.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { measureMemory, type Memory } from './memory.ts';
-import { measureColdStarts, measureRunTimes, type Pair } from './run-time.ts';
+import type { Pair } from './pairs.ts';
+import { measureColdStarts, measureRunTimes } from './run-time.ts';
 import { measureThroughput } from './throughput.ts';
 import { RUNC } from '../support/runtimes.ts';
 

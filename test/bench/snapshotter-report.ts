@@ -1,10 +1,8 @@
 import { OURS } from './contenders.ts';
+import { busyNote } from './machine.ts';
 import type { Phase } from './snapshotter-program.ts';
 import type { SnapshotterResult } from './snapshotter.ts';
 import { median, quantile } from './statistics.ts';
-
-/** A load per core above which times say more about the others than about us. */
-const IDLE_LOAD = 0.5;
 
 /** How many times as long as LayerFS another takes, by operation. */
 export function speedups({ times }: Phase, contender: string): Record<string, number> {
@@ -46,9 +44,7 @@ export function snapshotterReport({
     'reached through a containerd of its own, with its root on ext4 unless told otherwise, so containerd’s share is in every',
     'figure. A remove counts until containerd’s garbage collection has ended and what was removed is gone. What uses ZFS',
     'shares one pool, of one disk, with lz4.',
-    ...(host.load > IDLE_LOAD * host.cores
-      ? [`The machine was busy (load ${host.load.toFixed(1)}): repeat this.`]
-      : []),
+    ...busyNote(host),
     '',
     `Medians, and 90th percentiles in brackets, in ms, of ${options.rounds} rounds in which all did the same by turns, in changing`,
     `order. Snapshots present meanwhile, of each: ${few?.present ?? 0} and ${many?.present ?? 0}.`,

@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import type { Containerd } from '../support/containerd.ts';
 import { BUSYBOX_IMAGE } from '../support/oci-image.ts';
 import { RUNC } from '../support/runtimes.ts';
-import type { Pair } from './run-time.ts';
+import type { Pair } from './pairs.ts';
 
 const MIB = 1024;
 

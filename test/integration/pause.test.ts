@@ -19,6 +19,12 @@ async function cpuTime(pid: number): Promise<number> {
   return Number(fields[11]) + Number(fields[12]);
 }
 
+/** Whether the shell has come to its trap: a first process ignores what it does not catch. */
+async function catchesTerm(pid: number): Promise<boolean> {
+  const [, mask = '0'] = /^SigCgt:\s+(\w+)/m.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return ((BigInt(`0x${mask}`) >> 14n) & 1n) === 1n;
+}
+
 async function standsStill(pid: number): Promise<boolean> {
   const before = await cpuTime(pid);
   await sleep(200);
@@ -85,7 +91,8 @@ for (const all of [false, true]) {
 }
 
 test('a signal of another kind waits until the container goes on', async (t) => {
-  const { task, init } = await fixture.running(t, BUSY);
+  const { task, init, pid } = await fixture.running(t, BUSY);
+  await eventually(async () => (await catchesTerm(pid)) || undefined);
   await task.pause({ id: init.id });
   await task.kill({ ...init, signal: 15, all: false });
   await sleep(100);

@@ -65,6 +65,12 @@ const CASES: readonly Case[] = [
   { title: 'by default: session', script: `cut -d ' ' -f 4-8 /proc/$$/stat`, says: /^0 1 1 / },
   { title: 'by default: devices are denied', script: 'mknod /tmp/d b 254 0; head -c 1 /tmp/d', says: /not permitted/ },
   {
+    title: '--seccomp: containerd’s own profile',
+    flags: () => ['--seccomp'],
+    script: `${status('Seccomp', 'Seccomp_filters')}; unshare -m true; mkdir /x && ls -d /x`,
+    says: /Seccomp:\s+2[\s\S]*\/x[\s\S]*not permitted/,
+  },
+  {
     title: 'the image: user, groups, directory, environment',
     image: USER_IMAGE,
     script: 'id; pwd; env | sort',

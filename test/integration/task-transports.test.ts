@@ -16,7 +16,7 @@ const TRANSPORTS: Readonly<Record<string, (shim: Shim, namespace?: string) => Pr
   'gRPC v3': ({ address }, namespace = '') => Promise.resolve(grpcTransport(address, namespace)),
 };
 
-const UNIMPLEMENTED = ['Exec', 'ResizePty', 'Checkpoint'];
+const UNIMPLEMENTED = ['Checkpoint'];
 
 /** What a call is answered with: the reply, or code and text. */
 const outcome = (call: Promise<unknown>): Promise<unknown> =>

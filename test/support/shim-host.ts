@@ -14,6 +14,9 @@ import { makeBundle, type Bundle, type BundleOptions } from './shim-bundle.ts';
 import { EventsReceiver } from './task-events.ts';
 import { makeTempDir } from './temp-dir.ts';
 
+/** What containerd gives a shim; a machine that is emulated needs longer to load the daemon the first time. */
+const CALL_TIMEOUT_MS = Number(process.env['LXCRI_TEST_CALL_TIMEOUT_MS'] ?? 5000);
+
 /** A connection as containerd makes it: every call names its namespace. */
 class NamespacedClient extends Client {
   namespace = '';
@@ -103,7 +106,7 @@ export class ShimHost {
       encoding: 'buffer',
       stripFinalNewline: false, // a protobuf may end in 0x0a
       input,
-      timeout: 5000,
+      timeout: CALL_TIMEOUT_MS,
       reject: false,
     });
   }

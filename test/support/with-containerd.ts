@@ -26,6 +26,16 @@ export class ContainerdFixture {
     return `${this.containerd.marker}-${++this.#lastId}`;
   }
 
+  /** The same, of a container that goes when the test ends. */
+  idFor(t: ExecutionContext): string {
+    const id = this.newId();
+    t.teardown(async () => {
+      await this.containerd.tryCtr(['tasks', 'rm', '--force', id]);
+      await this.containerd.tryCtr(['containers', 'rm', id]);
+    });
+    return id;
+  }
+
   /** The arguments of `ctr run` for a new container of the runtime under test. */
   runArgs(flags: readonly string[], command: readonly string[], { id = this.newId(), runtime = RUNTIME } = {}) {
     return [
@@ -52,11 +62,7 @@ export class ContainerdFixture {
     flags: readonly string[] = [],
     runtime = RUNTIME,
   ): Promise<string> {
-    const id = this.newId();
-    t.teardown(async () => {
-      await this.containerd.tryCtr(['tasks', 'rm', '--force', id]);
-      await this.containerd.tryCtr(['containers', 'rm', id]);
-    });
+    const id = this.idFor(t);
     await this.containerd.ctr(this.runArgs(['--detach', ...flags], command, { id, runtime }));
     return id;
   }

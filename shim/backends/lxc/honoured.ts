@@ -2,6 +2,8 @@ import { fieldsUnder, type SpecField } from '../../oci/honoured.ts';
 
 /** What the lxc backend does today; everything else in a config.json is refused with its path. */
 export const HONOURED: ReadonlySet<SpecField> = new Set<SpecField>([
+  'process.terminal',
+  ...fieldsUnder('process.consoleSize'),
   'process.user.uid',
   'process.user.gid',
   'process.user.umask',
@@ -12,10 +14,12 @@ export const HONOURED: ReadonlySet<SpecField> = new Set<SpecField>([
   ...fieldsUnder('process.capabilities'),
   'process.rlimits',
   'process.noNewPrivileges',
+  'process.apparmorProfile',
   'process.oomScoreAdj',
   ...fieldsUnder('root'),
   'hostname',
   'domainname',
+  ...fieldsUnder('hooks'),
   'mounts',
   'mounts[].options:propagation',
   'mounts[].options:recursive',
@@ -28,6 +32,7 @@ export const HONOURED: ReadonlySet<SpecField> = new Set<SpecField>([
   ...fieldsUnder('linux.resources'),
   'linux.rootfsPropagation',
   'linux.sysctl',
+  'linux.seccomp',
   'linux.maskedPaths',
   'linux.readonlyPaths',
   'linux.personality.domain',

@@ -7,16 +7,27 @@ import { MOUNT_ATTR_RDONLY } from '../../oci/mount-flags.ts';
 import { PROPAGATION_FLAGS } from '../../oci/mount-options.ts';
 import type { Resources, Spec } from '../../oci/spec.ts';
 import { sysctlFile } from '../../oci/sysctl.ts';
-import type { Backend, CgroupSetting, ContainerRequest, PreparedContainer } from '../backend.ts';
+import type {
+  Backend,
+  CgroupSetting,
+  ContainerRequest,
+  ExecDefaults,
+  ExecRequest,
+  PreparedContainer,
+  PreparedExec,
+} from '../backend.ts';
 import type { CgroupHierarchy } from '../../cgroups/hierarchies.ts';
 import { planCgroups, usedHierarchies } from './cgroup-plan.ts';
 import { planDevices } from './device-plan.ts';
+import { planHostHooks, planStartHooks } from './hook-plan.ts';
 import { HONOURED } from './honoured.ts';
+import { appArmorProfile } from './apparmor.ts';
 import { LxcConfig } from './lxc-config.ts';
 import { MountPlanner, isSysfsOfUserNamespace } from './mount-plan.ts';
 import { configureNamespaces, hasNewNamespace, planNamespaces } from './namespaces.ts';
-import { planProcess } from './process-plan.ts';
+import { execDefaultsOf, planExec, planProcess, planTerminal } from './process-plan.ts';
 import { translateResources } from './resources.ts';
+import { SeccompFilters } from './seccomp-filter.ts';
 
 export interface LxcBackendOptions {
   /** The directory of lxcri-lxc and lxcri-init. */
@@ -44,25 +55,30 @@ export class LxcBackend implements Backend {
   readonly #rootfsMount: string;
   readonly #hostNetwork: string | undefined;
   readonly #hierarchies: readonly CgroupHierarchy[];
+  readonly #filters: SeccompFilters;
 
   constructor({ libraryDirectory, rootfsMount, hierarchies, hostNetwork }: LxcBackendOptions) {
     this.#hostNetwork = hostNetwork;
     this.driver = path.join(libraryDirectory, 'lxcri-lxc');
     this.init = path.join(libraryDirectory, 'lxcri-init');
     this.#rootfsMount = rootfsMount;
+    this.#filters = new SeccompFilters(path.join(libraryDirectory, 'lxcri-seccomp'));
     this.#hierarchies = usedHierarchies(hierarchies);
   }
 
   async prepare(request: ContainerRequest): Promise<PreparedContainer> {
-    const { spec, directory, namespace, id } = request;
+    const { spec, directory, namespace, id, bundle } = request;
     refuseUnhonoured(spec, HONOURED, this.name);
     const cgroup = resolveCgroupsPath(spec.linux.cgroupsPath, namespace, id);
     const hierarchies = this.#hierarchies;
 
-    const config = await this.#configure(spec, directory);
+    const [config, execDefaults] = await Promise.all([this.#configure(spec, directory), this.#execDefaults(spec)]);
     const plan = this.#planMonitor(request, cgroup);
     const init = new Plan();
-    planInit({ spec, init, monitor: plan, hierarchies, cgroup });
+    planInit({ spec, init, monitor: plan, hierarchies, cgroup }, execDefaults);
+    const hooks = { spec, id, bundle, hostNetwork: this.#hostNetwork ?? '/proc/self/ns/net' };
+    planHostHooks(hooks, plan);
+    planStartHooks(hooks, init);
     return {
       files: new Map([
         ['lxc.conf', config.toString()],
@@ -74,7 +90,28 @@ export class LxcBackend implements Backend {
         controllers,
         directory: base + cgroup,
       })),
+      execDefaults,
     };
+  }
+
+  async #execDefaults(spec: Spec): Promise<ExecDefaults> {
+    const { seccomp } = spec.linux;
+    return execDefaultsOf(spec, {
+      apparmorProfile: await appArmorProfile(spec.process.apparmorProfile),
+      seccomp: seccomp === undefined ? undefined : await this.#filters.compile(seccomp),
+    });
+  }
+
+  async prepareExec({ process, defaults }: ExecRequest): Promise<PreparedExec> {
+    refuseUnhonoured({ process }, HONOURED, this.name, 'process spec');
+    const plan = new Plan();
+    const init = new Plan();
+    const oomScoreAdj = process.oomScoreAdj ?? defaults.oomScoreAdj;
+    if (oomScoreAdj !== undefined) plan.add('oom-score-adj', oomScoreAdj);
+    const own = await appArmorProfile(process.apparmorProfile);
+    const apparmorProfile = own ?? defaults.apparmorProfile;
+    planExec({ process, defaults: { ...defaults, apparmorProfile } }, init);
+    return { files: new Map([['init.plan', init.toString()]]), plan };
   }
 
   translateResources(resources: Resources): readonly CgroupSetting[] {
@@ -116,7 +153,7 @@ export class LxcBackend implements Backend {
 }
 
 /** Everything that the init does, in its order: what needs a writable /proc or / comes before they are sealed. */
-function planInit(context: ConstructorParameters<typeof MountPlanner>[0]): void {
+function planInit(context: ConstructorParameters<typeof MountPlanner>[0], execDefaults: ExecDefaults): void {
   const { spec, init } = context;
   const { linux } = spec;
   const mounts = new MountPlanner(context);
@@ -125,6 +162,12 @@ function planInit(context: ConstructorParameters<typeof MountPlanner>[0]): void 
   if (hasNewNamespace(spec, 'cgroup')) init.add('field', 'linux.namespaces').add('cgroup-namespace');
   mounts.plan();
   planDevices(spec, init, mounts);
+  if (spec.process.terminal) {
+    planTerminal(spec.process, init);
+    init.add('console');
+  }
+  // They see the container's mounts, and the host's files: shim/native/monitor/host-hooks.c.
+  if (spec.hooks.createContainer.length > 0) init.add('field', 'hooks.createContainer').add('pass-root');
   // As runc does, for images whose working directory only the image's author ever had.
   init.add('field', 'process.cwd').add('mkdir', spec.process.cwd, 0o755);
   if (spec.hostname !== undefined) init.add('field', 'hostname').add('hostname', spec.hostname);
@@ -132,7 +175,7 @@ function planInit(context: ConstructorParameters<typeof MountPlanner>[0]): void 
   for (const [key, value] of Object.entries(linux.sysctl)) {
     const file = sysctlFile(key);
     if (file === undefined) throw invalidArgument(`config.json: linux.sysctl has ${JSON.stringify(key)}: no such name`);
-    init.add('field', `linux.sysctl[${JSON.stringify(key)}]`).add('write', `/proc/sys/${file}`, value);
+    init.add('field', `linux.sysctl[${JSON.stringify(key)}]`).add('write', `sys/${file}`, value);
   }
   init.add('field', 'linux.readonlyPaths');
   for (const target of linux.readonlyPaths) init.add('readonly', target);
@@ -142,5 +185,5 @@ function planInit(context: ConstructorParameters<typeof MountPlanner>[0]): void 
     init.add('field', 'linux.rootfsPropagation').add('propagation', '/', PROPAGATION_FLAGS[linux.rootfsPropagation]);
   }
   if (spec.root.readonly) init.add('field', 'root.readonly').add('setattr', '/', MOUNT_ATTR_RDONLY, 0, 0, 0);
-  planProcess(spec, init);
+  planProcess(spec, execDefaults, init);
 }

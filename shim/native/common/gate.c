@@ -72,9 +72,10 @@ int gate_receive(int fd, void *data, size_t *size, int *fds, size_t *count, pid_
 	size_t taken = 0;
 	ssize_t received;
 
+	/* A peer that ended before it read everything resets the socket, once; what it had said before is still there. */
 	do {
 		received = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-	} while (received < 0 && errno == EINTR);
+	} while (received < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (count)
 		*count = 0;
 	if (received < 0)

@@ -5,10 +5,14 @@
  *   init    -> monitor  HELLO   the init runs; its credentials carry its pid in the host's namespace
  *   monitor -> init     FDS     up to GATE_BATCH descriptors; the first batch begins with plan, stdin, stdout, stderr
  *   monitor -> init     SETUP   all descriptors are sent: carry out the plan
+ *   init    -> monitor  TERMINAL  one descriptor: the master of the terminal that the plan asked for
+ *   init    -> monitor  ROOT    one descriptor: a copy of the container's mounts, if the plan asked for it; the init
+ *                               waits
+ *   monitor -> init     RESUME  go on
  *   init    -> monitor  READY   set up, the payload was found; the init waits
  *   init    -> monitor  FAILED  struct gate_failure: what went wrong; the init ends
- *   monitor -> init     GO      one descriptor: a pipe that closes when the payload is executed, or carries a
- *                               struct gate_failure
+ *   monitor -> init     GO      a struct gate_size, and one descriptor: a pipe that closes when the payload is
+ *                               executed, or carries a struct gate_failure
  */
 #ifndef LXCRI_GATE_H
 #define LXCRI_GATE_H
@@ -26,11 +30,19 @@ enum gate_message {
 	GATE_HELLO = 'H',
 	GATE_FDS = 'F',
 	GATE_SETUP = 'S',
+	GATE_TERMINAL = 'T',
+	GATE_ROOT = 'O',
+	GATE_RESUME = 'C',
 	GATE_READY = 'R',
 	GATE_FAILED = 'X',
 	GATE_GO = 'G',
 	/* Between monitor and driver: common/driver.h. */
 	DRIVER_ORDERS = 'D',
+};
+
+/* Of the terminal, where a client has asked for one before the start; else 0 and 0. */
+struct gate_size {
+	uint16_t rows, columns;
 };
 
 struct gate_failure {

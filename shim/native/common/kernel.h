@@ -21,6 +21,9 @@
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
 #endif
+#ifndef SYS_clone3
+#define SYS_clone3 435
+#endif
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
@@ -36,13 +39,28 @@
 #define LXCRI_MOVE_MOUNT_F_EMPTY_PATH 0x4u
 #define LXCRI_MOVE_MOUNT_T_EMPTY_PATH 0x40u
 #define LXCRI_CLOSE_RANGE_CLOEXEC 4u
+#define LXCRI_RESOLVE_NO_XDEV 0x01u
 #define LXCRI_RESOLVE_NO_MAGICLINKS 0x02u
+#define LXCRI_RESOLVE_NO_SYMLINKS 0x04u
+#define LXCRI_RESOLVE_BENEATH 0x08u
 
 struct lxcri_mount_attr {
 	uint64_t attr_set;
 	uint64_t attr_clr;
 	uint64_t propagation;
 	uint64_t userns_fd;
+};
+
+/* struct sock_filter and struct sock_fprog of linux/filter.h */
+struct lxcri_instruction {
+	uint16_t code;
+	uint8_t jump_true, jump_false;
+	uint32_t value;
+};
+
+struct lxcri_program {
+	unsigned short length;
+	const struct lxcri_instruction *instructions;
 };
 
 struct lxcri_open_how {

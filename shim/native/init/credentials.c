@@ -60,9 +60,8 @@ static int drop_bounding_set(struct setup *setup)
 	return 0;
 }
 
-static int set_capabilities(struct setup *setup)
+static int set_sets(struct setup *setup, uint64_t effective, uint64_t permitted)
 {
-	const struct capability_sets *sets = &setup->capabilities;
 	struct {
 		uint32_t version;
 		int pid;
@@ -72,12 +71,40 @@ static int set_capabilities(struct setup *setup)
 	} data[2];
 
 	for (int half = 0; half < 2; half++) {
-		data[half].effective = (uint32_t)(sets->effective >> (32 * half));
-		data[half].permitted = (uint32_t)(sets->permitted >> (32 * half));
-		data[half].inheritable = (uint32_t)(sets->inheritable >> (32 * half));
+		data[half].effective = (uint32_t)(effective >> (32 * half));
+		data[half].permitted = (uint32_t)(permitted >> (32 * half));
+		data[half].inheritable = (uint32_t)(setup->capabilities.inheritable >> (32 * half));
 	}
 	if (syscall(SYS_capset, &header, data) < 0)
 		return fail(setup, "process.capabilities", "cannot set the capabilities");
+	return 0;
+}
+
+/* What a filter is loaded with, if the payload gets no_new_privs no other way. */
+static uint64_t loading_capability(const struct setup *setup)
+{
+	return setup->filter && !setup->no_new_privileges ? 1ull << CAP_SYS_ADMIN_BIT : 0;
+}
+
+int raise_loading_capability(struct setup *setup)
+{
+	const struct capability_sets *sets = &setup->capabilities;
+	uint64_t extra = loading_capability(setup);
+
+	return set_sets(setup, sets->effective | extra, sets->permitted | extra);
+}
+
+int drop_loading_capability(struct setup *setup)
+{
+	return set_sets(setup, setup->capabilities.effective, setup->capabilities.permitted);
+}
+
+static int set_capabilities(struct setup *setup)
+{
+	const struct capability_sets *sets = &setup->capabilities;
+
+	if (set_sets(setup, sets->effective, sets->permitted | loading_capability(setup)) < 0)
+		return -1;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return fail(setup, "process.capabilities.ambient", "cannot clear the ambient set");
 	for (int capability = 0; capability <= LAST_CAPABILITY; capability++)
@@ -139,6 +166,8 @@ int install_stdio(struct setup *setup)
 		close_received(setup, SETUP_STDIN + (size_t)fd);
 	}
 	give_stdio(setup);
+	if (setup->has_terminal && take_terminal() < 0)
+		return fail(setup, "process.terminal", "cannot make the terminal the session's");
 	return 0;
 }
 

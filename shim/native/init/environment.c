@@ -62,9 +62,9 @@ char *find_home(FILE *passwd, uid_t uid)
 
 static char **find_variable(const struct setup *setup, const char *prefix)
 {
-	for (size_t i = 0; i < setup->environment_count; i++)
-		if (strncmp(setup->environment[i], prefix, strlen(prefix)) == 0)
-			return &setup->environment[i];
+	for (size_t i = 0; i < setup->environment.count; i++)
+		if (strncmp(setup->environment.words[i], prefix, strlen(prefix)) == 0)
+			return &setup->environment.words[i];
 	return NULL;
 }
 
@@ -85,22 +85,15 @@ static char *make_home_variable(uid_t uid)
 int complete_environment(struct setup *setup)
 {
 	char **home = find_variable(setup, "HOME=");
-	char **grown;
+	char *variable;
 
 	if (home && (*home)[strlen("HOME=")])
 		return 0;
-	if (!home) {
-		grown = realloc(setup->environment, (setup->environment_count + 2) * sizeof(char *));
-		if (!grown)
-			return -1;
-		setup->environment = grown;
-		home = &grown[setup->environment_count];
-		grown[setup->environment_count + 1] = NULL;
-	}
-	*home = make_home_variable(setup->uid);
-	if (!*home)
+	variable = make_home_variable(setup->uid);
+	if (!variable)
 		return -1;
-	if (home == &setup->environment[setup->environment_count])
-		setup->environment_count++;
+	if (!home)
+		return append_word(&setup->environment, variable);
+	*home = variable;
 	return 0;
 }

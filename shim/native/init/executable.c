@@ -17,9 +17,9 @@ static const char *environment_value(const struct setup *setup, const char *name
 	const char *value = NULL;
 
 	/* The last one wins, as with setenv. */
-	for (size_t i = 0; i < setup->environment_count; i++)
-		if (strncmp(setup->environment[i], name, length) == 0 && setup->environment[i][length] == '=')
-			value = setup->environment[i] + length + 1;
+	for (size_t i = 0; i < setup->environment.count; i++)
+		if (strncmp(setup->environment.words[i], name, length) == 0 && setup->environment.words[i][length] == '=')
+			value = setup->environment.words[i] + length + 1;
 	return value;
 }
 
@@ -57,7 +57,7 @@ static const char *reason(int error)
 
 static int refuse(struct setup *setup, int error, bool stat_failed)
 {
-	const char *name = setup->arguments[0];
+	const char *name = setup->arguments.words[0];
 
 	setup->field = "process.args[0]";
 	if (stat_failed)
@@ -70,7 +70,7 @@ static int refuse(struct setup *setup, int error, bool stat_failed)
 
 static int take_path(struct setup *setup)
 {
-	const char *name = setup->arguments[0];
+	const char *name = setup->arguments.words[0];
 	bool stat_failed;
 	int error = check_executable(name, &stat_failed);
 
@@ -94,7 +94,7 @@ static bool join(struct setup *setup, const char *directory, size_t length, cons
 
 static int search_path(struct setup *setup)
 {
-	const char *name = setup->arguments[0];
+	const char *name = setup->arguments.words[0];
 	const char *path = environment_value(setup, "PATH");
 	bool stat_failed;
 
@@ -116,5 +116,5 @@ static int search_path(struct setup *setup)
 
 int find_executable(struct setup *setup)
 {
-	return strchr(setup->arguments[0], '/') ? take_path(setup) : search_path(setup);
+	return strchr(setup->arguments.words[0], '/') ? take_path(setup) : search_path(setup);
 }

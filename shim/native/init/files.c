@@ -76,23 +76,23 @@ int op_symlink(void *context, char **arguments)
 	return failed;
 }
 
-/* write PATH VALUE: one write(2), as files of /proc and /sys want it. */
+/* write PATH VALUE: to a file of /proc, by its path there; in one write(2), as such files want it. */
 int op_write(void *context, char **arguments)
 {
 	struct setup *setup = context;
 	size_t size = strlen(arguments[1]);
-	int fd = open_inside(arguments[0], O_WRONLY | O_NOCTTY);
+	int fd = open_in_proc(arguments[0], O_WRONLY | O_NOCTTY);
 	ssize_t written;
 
 	if (fd < 0)
-		return setup_fail(setup, "cannot open %s: %s", arguments[0], path_error(errno));
+		return setup_fail(setup, "cannot open /proc/%s: %s", arguments[0], path_error(errno));
 	written = write(fd, arguments[1], size);
 	if (written >= 0 && (size_t)written != size) {
 		written = -1;
 		errno = EIO;
 	}
 	if (written < 0)
-		setup_fail(setup, "cannot write \"%.64s\" to %s: %s", arguments[1], arguments[0], strerror(errno));
+		setup_fail(setup, "cannot write \"%.64s\" to /proc/%s: %s", arguments[1], arguments[0], strerror(errno));
 	close(fd);
 	return written < 0 ? -1 : 0;
 }

@@ -30,12 +30,15 @@ void close_received(struct setup *setup, size_t index)
 	setup->fds[index] = -1;
 }
 
-int wait_for_start(void)
+int wait_for_start(const struct setup *setup)
 {
+	struct gate_size asked = {0};
+	size_t size = sizeof(asked), count = 1;
 	int pipe_fd = -1;
-	size_t count = 1;
 
-	if (gate_receive(GATE_FD, NULL, NULL, &pipe_fd, &count, NULL) != GATE_GO || count != 1)
+	if (gate_receive(GATE_FD, &asked, &size, &pipe_fd, &count, NULL) != GATE_GO || count != 1)
 		return -1;
+	if (setup->has_terminal && size == sizeof(asked) && (asked.rows || asked.columns))
+		resize_own_terminal(&asked);
 	return pipe_fd;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../common/kernel.h"
@@ -18,6 +19,41 @@ int open_inside(const char *path, int flags)
 	};
 
 	return lxcri_openat2(AT_FDCWD, path, &how);
+}
+
+#define PROC_SUPER_MAGIC 0x9fa0
+#define PROC_ROOT_INODE 1
+
+static int open_proc(void)
+{
+	int proc = open_inside("/proc", O_PATH | O_DIRECTORY);
+	struct statfs fs;
+	struct stat st;
+
+	if (proc < 0)
+		return -1;
+	if (fstatfs(proc, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC && fstat(proc, &st) == 0 &&
+		st.st_ino == PROC_ROOT_INODE)
+		return proc;
+	close(proc);
+	errno = ENODEV;
+	return -1;
+}
+
+int open_in_proc(const char *path, int flags)
+{
+	const struct lxcri_open_how how = {
+		.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC),
+		.resolve = LXCRI_RESOLVE_BENEATH | LXCRI_RESOLVE_NO_XDEV | LXCRI_RESOLVE_NO_SYMLINKS,
+	};
+	int proc = open_proc();
+	int fd = proc < 0 ? -1 : lxcri_openat2(proc, path, &how);
+	int saved = errno;
+
+	if (proc >= 0)
+		close(proc);
+	errno = saved;
+	return fd;
 }
 
 static int copy_path(char *copy, const char *path)

@@ -13,6 +13,12 @@
 int open_inside(const char *path, int flags);
 
 /*
+ * A file of the kernel's: `path` is relative to /proc, which must be procfs itself; what an image or a volume has laid
+ * on the way there is not followed (EXDEV, ELOOP; CVE-2019-16884, CVE-2025-52881).
+ */
+int open_in_proc(const char *path, int flags);
+
+/*
  * mkdir -p, also through links to nowhere, and the directory's descriptor (O_PATH). A path that exists is fine, unless
  * it is no directory (ENOTDIR).
  */

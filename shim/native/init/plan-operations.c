@@ -47,27 +47,12 @@ static int op_cgroup_namespace(void *context, char **arguments)
 	return 0;
 }
 
-static int append(char ***list, size_t *count, char *word)
-{
-	/* Grows by doubling at 0, 1, 3, 7, …; one place is kept for the closing NULL. */
-	if ((*count & (*count + 1)) == 0) {
-		char **grown = realloc(*list, (2 * *count + 2) * sizeof(char *));
-
-		if (!grown)
-			return -1;
-		*list = grown;
-	}
-	(*list)[(*count)++] = word;
-	(*list)[*count] = NULL;
-	return 0;
-}
-
 /* arg VALUE */
 static int op_arg(void *context, char **arguments)
 {
 	struct setup *setup = context;
 
-	return append(&setup->arguments, &setup->argument_count, arguments[0]);
+	return append_word(&setup->arguments, arguments[0]);
 }
 
 /* env NAME=VALUE */
@@ -75,7 +60,7 @@ static int op_env(void *context, char **arguments)
 {
 	struct setup *setup = context;
 
-	return append(&setup->environment, &setup->environment_count, arguments[0]);
+	return append_word(&setup->environment, arguments[0]);
 }
 
 /* cwd PATH */
@@ -177,6 +162,31 @@ static int op_domainname(void *context, char **arguments)
 	return setdomainname(arguments[0], strlen(arguments[0]));
 }
 
+/* hooks STATE: what the hooks that follow are told */
+static int op_hooks(void *context, char **arguments)
+{
+	((struct setup *)context)->hooks.state = arguments[0];
+	return 0;
+}
+
+/* hook KIND PATH TIMEOUT: in seconds, 0 for none */
+static int op_hook(void *context, char **arguments)
+{
+	return plan_hook(&((struct setup *)context)->hooks, arguments);
+}
+
+/* hook-argument WORD */
+static int op_hook_argument(void *context, char **arguments)
+{
+	return plan_hook_argument(&((struct setup *)context)->hooks, arguments);
+}
+
+/* hook-environment NAME=VALUE */
+static int op_hook_environment(void *context, char **arguments)
+{
+	return plan_hook_environment(&((struct setup *)context)->hooks, arguments);
+}
+
 static const struct plan_operation operations[] = {
 	{"field", 1, op_field},
 	{"join", 1, op_join},
@@ -194,6 +204,15 @@ static const struct plan_operation operations[] = {
 	{"write", 2, op_write},
 	{"hostname", 1, op_hostname},
 	{"domainname", 1, op_domainname},
+	{"apparmor", 1, op_apparmor},
+	{"seccomp", 2, op_seccomp},
+	{"terminal", 2, op_terminal},
+	{"console", 0, op_console},
+	{"pass-root", 0, op_pass_root},
+	{"hooks", 1, op_hooks},
+	{"hook", 3, op_hook},
+	{"hook-argument", 1, op_hook_argument},
+	{"hook-environment", 1, op_hook_environment},
 	{"rlimit", 3, op_rlimit},
 	{"user", 4, op_user},
 	{"group", 1, op_group},
@@ -216,7 +235,7 @@ int run_setup_plan(struct setup *setup)
 	close_received(setup, SETUP_PLAN);
 	if (plan_run(&plan, operations, sizeof(operations) / sizeof(operations[0]), setup) < 0)
 		return -1;
-	if (!setup->argument_count) {
+	if (!setup->arguments.count) {
 		setup->field = "process.args";
 		errno = EINVAL;
 		return -1;

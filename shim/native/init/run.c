@@ -20,14 +20,22 @@ static int prepare(struct setup *setup)
 	return find_executable(setup);
 }
 
+static void execute_payload(struct setup *setup)
+{
+	/* The hooks too are programs of the image. */
+	if (load_filter(setup) < 0 || run_start_hooks(setup) < 0)
+		return;
+	execve(setup->executable, setup->arguments.words, words_of(&setup->environment));
+	setup->field = "process.args[0]";
+	setup_fail(setup, "exec %s: %s", setup->executable, errno == ENOEXEC ? "exec format error" : strerror(errno));
+}
+
 _Noreturn static void execute(struct setup *setup, int report)
 {
 	struct gate_failure failure;
 
 	reset_signals();
-	execve(setup->executable, setup->arguments, setup->environment);
-	setup->field = "process.args[0]";
-	setup_fail(setup, "exec %s: %s", setup->executable, errno == ENOEXEC ? "exec format error" : strerror(errno));
+	execute_payload(setup);
 	failure = describe_failure(setup);
 	if (write(report, &failure, sizeof(failure)) < 0)
 		_exit(EXIT_SETUP_FAILED);
@@ -56,7 +64,7 @@ int run_init(void)
 	}
 	if (gate_send(GATE_FD, GATE_READY, NULL, 0, NULL, 0) < 0)
 		return EXIT_SETUP_FAILED;
-	report = wait_for_start();
+	report = wait_for_start(&setup);
 	if (report < 0)
 		return EXIT_SETUP_FAILED;
 	execute(&setup, report);

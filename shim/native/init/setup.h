@@ -8,6 +8,8 @@
 #include <sys/types.h>
 
 #include "../common/gate.h"
+#include "../common/hooks.h"
+#include "../common/word-list.h"
 
 #define SETUP_MAX_FDS 1024
 /* NGROUPS_MAX of Linux */
@@ -25,6 +27,8 @@ struct rlimit_request {
 	uint32_t resource;
 	uint64_t soft, hard;
 };
+
+struct lxcri_instruction;
 
 struct setup {
 	int fds[SETUP_MAX_FDS];
@@ -47,15 +51,19 @@ struct setup {
 	struct rlimit_request rlimits[SETUP_MAX_RLIMITS];
 	size_t rlimit_count;
 	bool no_new_privileges;
+	/* The seccomp filter; NULL: none. */
+	struct lxcri_instruction *filter;
+	size_t filter_length;
+	uint32_t filter_flags;
+	bool has_terminal;
 	bool set_personality;
 	uint32_t personality;
 	mode_t umask;
 	const char *cwd;
 
-	char **arguments;
-	size_t argument_count;
-	char **environment;
-	size_t environment_count;
+	struct word_list arguments, environment;
+	/* Those of startContainer. */
+	struct hooks hooks;
 	/* The payload, found in PATH: what execve gets. */
 	char executable[4096];
 };
@@ -76,8 +84,9 @@ int exit_status_of(int error);
 int receive_descriptors(struct setup *setup);
 /* Each is closed after its use: the container's limit of descriptors, which is set later, may be lower than all. */
 void close_received(struct setup *setup, size_t index);
-/* Waits for Start; returns the pipe on which a failed execve is told, or -1 when the monitor is gone. */
-int wait_for_start(void);
+/* Waits for Start, and sizes the terminal as it says; returns the pipe on which a failed execve is told, or -1 when the
+ * monitor is gone. */
+int wait_for_start(const struct setup *setup);
 
 /* signals.c: liblxc leaves the monitor's mask and dispositions; the payload starts with a clean slate. */
 void reset_signals(void);
@@ -94,6 +103,30 @@ int op_mkdir(void *context, char **arguments);
 int op_mknod(void *context, char **arguments);
 int op_symlink(void *context, char **arguments);
 int op_write(void *context, char **arguments);
+
+/* terminal.c */
+int op_terminal(void *context, char **arguments);
+int op_console(void *context, char **arguments);
+/* Makes the terminal on the standard streams the session's. Returns 0, or -1 with errno. */
+int take_terminal(void);
+void resize_own_terminal(const struct gate_size *size);
+
+/* apparmor.c: takes effect when the payload is executed */
+int op_apparmor(void *context, char **arguments);
+
+/* seccomp.c */
+int op_seccomp(void *context, char **arguments);
+/* Just before the payload is executed. */
+int load_filter(struct setup *setup);
+
+/* credentials.c: the capability with which a filter may be loaded, between take_credentials and the payload. */
+int raise_loading_capability(struct setup *setup);
+int drop_loading_capability(struct setup *setup);
+
+/* start-hooks.c */
+int op_pass_root(void *context, char **arguments);
+/* After Start, before the payload. Returns 0, or -1 with errno and setup->failure. */
+int run_start_hooks(struct setup *setup);
 
 /* Carries out the whole plan that was received. Returns 0, or -1 with errno and perhaps setup->failure. */
 int run_setup_plan(struct setup *setup);

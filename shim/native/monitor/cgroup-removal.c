@@ -115,6 +115,22 @@ static bool remove_cgroup(const struct cgroup *cgroup, bool kill_members_too)
 	return removed;
 }
 
+void kill_in_cgroups(const struct monitor *monitor)
+{
+	for (size_t i = 0; i < monitor->made_cgroups; i++) {
+		const struct cgroup *cgroup = &monitor->cgroups[i];
+		int base = open(cgroup->base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		int fd = base < 0 ? -1 : openat(base, cgroup->path + 1, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+		if (fd >= 0) {
+			kill_members(fd);
+			close(fd);
+		}
+		if (base >= 0)
+			close(base);
+	}
+}
+
 static bool remove_all(const struct monitor *monitor)
 {
 	bool all = true;

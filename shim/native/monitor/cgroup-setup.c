@@ -155,7 +155,7 @@ int make_cgroups(struct monitor *monitor)
 			monitor, "linux.cgroupsPath: cannot make the cgroup %s%s: %s", cgroup->base, cgroup->path, strerror(errno));
 	}
 	/* From here on whoever cleans up after us may kill what is in them. */
-	write_status(monitor);
+	write_status(&monitor->init);
 	return 0;
 }
 

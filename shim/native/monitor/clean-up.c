@@ -17,30 +17,34 @@ static void remove_leftovers(struct monitor *monitor)
 	for (size_t i = 0; i < monitor->mount_count; i++)
 		monitor->mounts[i].mounted = is_new_mount(&monitor->mounts[i]);
 	unmount_rootfs(monitor);
+	if (status_exists() && open_host_network(monitor) == 0)
+		run_hooks(monitor, HOOK_POSTSTOP, "stopped");
 }
 
 /* What the dead monitor knew of the container stays true. */
 static void record_end(struct monitor *monitor)
 {
-	if (read_status(monitor) == 0 && monitor->phase == PHASE_STOPPED)
+	if (read_status(&monitor->init) == 0 && monitor->init.phase == PHASE_STOPPED)
 		return;
-	monitor->phase = PHASE_STOPPED;
-	monitor->exit_status = SIGNALED_STATUS_BASE + SIGKILL;
-	clock_gettime(CLOCK_REALTIME, &monitor->exited_at);
-	write_status(monitor);
+	monitor->init.phase = PHASE_STOPPED;
+	monitor->init.exit_status = SIGNALED_STATUS_BASE + SIGKILL;
+	clock_gettime(CLOCK_REALTIME, &monitor->init.exited_at);
+	write_status(&monitor->init);
 }
 
-int clean_up_after_monitor(struct monitor *monitor, const char *directory)
+int clean_up_after_monitor(struct monitor *monitor, const char *directory, const char *host_network)
 {
 	if (chdir(directory) < 0) {
 		dprintf(STDERR_FILENO, "lxcri-monitor: ERROR cannot enter %s: %s\n", directory, strerror(errno));
 		return 1;
 	}
 	/* A plan that cannot be read was none for that monitor either: it has done nothing, or cleaned up already. */
-	if (monitor_read_plan(monitor) == 0)
+	if (monitor_read_plan(monitor) == 0) {
+		monitor->host_network = host_network;
 		remove_leftovers(monitor);
-	else
-		dprintf(STDERR_FILENO, "lxcri-monitor: WARN %s\n", monitor->failure.text);
+	} else {
+		dprintf(STDERR_FILENO, "lxcri-monitor: WARN %s\n", monitor->init.failure.text);
+	}
 	record_end(monitor);
 	return 0;
 }

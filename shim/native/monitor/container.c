@@ -11,80 +11,53 @@
 
 #include "../common/driver.h"
 #include "../common/kernel.h"
+#include "init-gate.h"
 #include "monitor.h"
 
-static void close_fd(int *fd)
+/* Told when nothing of the container runs any more. */
+static void stopped(struct monitor *monitor)
 {
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
+	struct process *init = &monitor->init;
 
-/* Field 22 of /proc/PID/stat; the second may hold anything, so what counts comes after its last parenthesis. */
-static uint64_t start_time_of(pid_t pid)
-{
-	char path[64], text[1024];
-	const char *field;
-	ssize_t size;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	size = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[size > 0 ? size : 0] = '\0';
-	field = strrchr(text, ')');
-	for (int number = 2; field && number < 22; number++)
-		field = strchr(field + 1, ' ');
-	return field ? strtoull(field + 1, NULL, 10) : 0;
-}
-
-/* The end, whatever brought it; only the first account of it counts. */
-static void stopped(struct monitor *monitor, int status)
-{
-	if (monitor->phase == PHASE_STOPPED)
+	/* What killed it is told before its end; and that it began, before its hooks are through. */
+	if (init->started)
+		announce_running(monitor);
+	on_oom(monitor);
+	forget_oom(monitor);
+	init->phase = PHASE_STOPPED;
+	/* A container whose creation failed leaves nothing, so there is nothing to be told later. */
+	if (init->failed) {
+		tell(monitor, "failed %d %s", init->failure.error, init->failure.text);
+		release_streams(init);
 		return;
-	if (monitor->phase == PHASE_CREATING && !monitor->failed) {
+	}
+	write_status(init);
+	tell(monitor, "exited %d %lld %ld", init->exit_status, (long long)init->exited_at.tv_sec, init->exited_at.tv_nsec);
+}
+
+/* The end of the first process, whatever brought it; only the first account of it counts. */
+static void ended(struct monitor *monitor, int status)
+{
+	if (monitor->ending || monitor->init.phase == PHASE_STOPPED)
+		return;
+	if (monitor->init.phase == PHASE_CREATING && !monitor->init.failed) {
 		errno = ECHILD;
 		monitor_fail(monitor, "the container ended before it was set up");
 	}
-	/* What killed it is told before its end. */
-	on_oom(monitor);
-	forget_oom(monitor);
-	monitor->phase = PHASE_STOPPED;
-	monitor->exit_status = status;
-	clock_gettime(CLOCK_REALTIME, &monitor->exited_at);
-	/* A container whose creation failed leaves nothing, so there is nothing to be told later. */
-	if (monitor->failed) {
-		tell(monitor, "failed %d %s", monitor->failure.error, monitor->failure.text);
-		return;
-	}
-	write_status(monitor);
-	tell(monitor, "exited %d %lld %ld", status, (long long)monitor->exited_at.tv_sec, monitor->exited_at.tv_nsec);
+	monitor->ending = true;
+	record_exit(&monitor->init, status);
+	/* With a PID namespace of its own they have ended already; clients are told of the first process last. */
+	kill_execs(monitor);
+	/* An exec that nobody has heard of yet may be among what is left. */
+	if (has_living_execs(monitor))
+		kill_in_cgroups(monitor);
 }
 
 static int send_batch(struct monitor *monitor, const int *fds, size_t count)
 {
-	if (gate_send(monitor->gate, GATE_FDS, NULL, 0, fds, count) == 0)
+	if (gate_send(monitor->init.gate, GATE_FDS, NULL, 0, fds, count) == 0)
 		return 0;
 	return monitor_fail(monitor, "cannot pass descriptors to the init: %s", strerror(errno));
-}
-
-static int send_streams(struct monitor *monitor)
-{
-	int fds[4] = {
-		open("init.plan", O_RDONLY | O_CLOEXEC), monitor->streams[0].payload_fd, monitor->streams[1].payload_fd,
-		monitor->streams[2].payload_fd};
-	int failed;
-
-	if (fds[0] < 0)
-		return monitor_fail(monitor, "cannot open init.plan: %s", strerror(errno));
-	failed = send_batch(monitor, fds, 4);
-	close(fds[0]);
-	close_payload_streams(monitor);
-	return failed;
 }
 
 /* The files by which the init joins its cgroups of v1; those of v2 it is moved into. */
@@ -95,7 +68,7 @@ static int send_cgroups(struct monitor *monitor)
 		int fd, failed;
 
 		if (cgroup->kind == CGROUP_V2) {
-			if (join_unified(cgroup, monitor->init_pid) < 0)
+			if (join_unified(cgroup, monitor->init.pid) < 0)
 				return monitor_fail(monitor, "cannot join the cgroup %s: %s", cgroup->path, strerror(errno));
 			continue;
 		}
@@ -130,19 +103,28 @@ static int send_trees(struct monitor *monitor)
 	return 0;
 }
 
-static int set_up_init(struct monitor *monitor, pid_t pid)
+int brief_init(struct monitor *monitor)
 {
-	monitor->setting_up = true;
-	monitor->init_pid = pid;
-	monitor->init_pidfd = lxcri_pidfd_open(pid);
-	monitor->init_start_time = start_time_of(pid);
-	if (monitor->init_pidfd < 0)
-		return monitor_fail(monitor, "cannot open the init's pidfd: %s", strerror(errno));
-	if (send_streams(monitor) < 0 || send_cgroups(monitor) < 0 || send_trees(monitor) < 0)
-		return -1;
-	if (gate_send(monitor->gate, GATE_SETUP, NULL, 0, NULL, 0) < 0)
+	if (send_streams(&monitor->init) < 0)
+		return monitor_fail(monitor, "cannot pass the plan and the streams to the init: %s", strerror(errno));
+	return send_cgroups(monitor) < 0 || send_trees(monitor) < 0 ? -1 : 0;
+}
+
+static int tell_init(struct monitor *monitor, enum gate_message message)
+{
+	if (gate_send(monitor->init.gate, message, NULL, 0, NULL, 0) < 0)
 		return monitor_fail(monitor, "cannot reach the init: %s", strerror(errno));
 	return 0;
+}
+
+int set_up_init(struct monitor *monitor)
+{
+	return tell_init(monitor, GATE_SETUP);
+}
+
+int resume_init(struct monitor *monitor)
+{
+	return tell_init(monitor, GATE_RESUME);
 }
 
 static void kill_driver(const struct monitor *monitor)
@@ -153,81 +135,106 @@ static void kill_driver(const struct monitor *monitor)
 
 static void abort_container(struct monitor *monitor)
 {
-	if (monitor->init_pidfd >= 0)
-		lxcri_pidfd_send_signal(monitor->init_pidfd, SIGKILL);
+	if (monitor->init.pidfd >= 0)
+		lxcri_pidfd_send_signal(monitor->init.pidfd, SIGKILL);
 	else
 		kill_driver(monitor);
 }
 
-void on_gate(struct monitor *monitor)
+static void init_is_ready(struct monitor *monitor)
 {
-	struct gate_failure failure = {0};
-	size_t size = sizeof(failure);
-	pid_t pid = 0;
-	int type = gate_receive(monitor->gate, &failure, &size, NULL, NULL, &pid);
+	struct process *init = &monitor->init;
 
-	switch (type) {
+	if (init->phase != PHASE_CREATING)
+		return;
+	init->phase = PHASE_CREATED;
+	write_status(init);
+	tell(monitor, "created %d %llu", (int)init->pid, (unsigned long long)init->start_time);
+}
+
+static void on_gate(void *context, void *subject)
+{
+	struct monitor *monitor = context;
+	struct process *init = subject;
+	struct gate_failure failure = {0};
+	size_t size = sizeof(failure), count = 1;
+	pid_t pid = 0;
+	int fd = -1;
+
+	if (!is_ready(init->gate))
+		return;
+	switch (gate_receive(init->gate, &failure, &size, &fd, &count, &pid)) {
 		case GATE_HELLO:
-			if (!monitor->setting_up && set_up_init(monitor, pid) < 0)
-				abort_container(monitor);
+			if (init->pid == 0)
+				identify_process(init, pid);
+			break;
+		case GATE_ROOT:
+			if (count == 1 && monitor->root_tree < 0) {
+				monitor->root_tree = fd;
+				fd = -1;
+			}
+			break;
+		case GATE_TERMINAL:
+			if (count == 1 && adopt_terminal(init, fd) == 0)
+				fd = -1;
 			break;
 		case GATE_READY:
-			if (monitor->phase != PHASE_CREATING)
-				break;
-			monitor->phase = PHASE_CREATED;
-			write_status(monitor);
-			tell(monitor, "created %d %llu", (int)monitor->init_pid, (unsigned long long)monitor->init_start_time);
+			init_is_ready(monitor);
 			break;
 		case GATE_FAILED:
 			failure.text[sizeof(failure.text) - 1] = '\0';
 			errno = failure.error;
-			if (size == sizeof(failure) && monitor->phase == PHASE_CREATING)
+			if (size == sizeof(failure) && init->phase == PHASE_CREATING)
 				monitor_fail(monitor, "%s", failure.text);
 			break;
 		default:
 			/* Closed, or noise from a container that got hold of the descriptor: nothing more is expected here. */
-			close_fd(&monitor->gate);
+			close_fd(&init->gate);
 	}
+	close_fd(&fd);
 }
 
 void command_start(struct monitor *monitor)
 {
-	int report[2];
+	struct process *init = &monitor->init;
 
-	if (monitor->phase != PHASE_CREATED || monitor->start_report >= 0)
+	if (init->phase != PHASE_CREATED || init->start_report >= 0)
 		return;
-	/* Read without waiting: whoever else may hold the other end, the monitor serves on. */
-	if (pipe2(report, O_CLOEXEC | O_NONBLOCK) < 0) {
-		tell(monitor, "start-failed %d cannot create a pipe: %s", errno, strerror(errno));
-		return;
-	}
-	if (monitor->gate < 0 || gate_send(monitor->gate, GATE_GO, NULL, 0, &report[1], 1) < 0)
+	if (init->gate < 0 || send_go(init) < 0)
 		tell(monitor, "start-failed %d cannot reach the init: it has ended", EPIPE);
-	else
-		monitor->start_report = report[0];
-	close(report[1]);
-	if (monitor->start_report < 0)
-		close(report[0]);
 }
 
-/* The pipe closes when the payload is executed; before that it may carry one failure. */
-void on_start_report(struct monitor *monitor)
+static void on_start_report(void *context, void *subject)
 {
+	struct monitor *monitor = context;
+	struct process *init = subject;
 	struct gate_failure failure = {0};
-	ssize_t size = read(monitor->start_report, &failure, sizeof(failure));
 
-	close_fd(&monitor->start_report);
-	close_fd(&monitor->gate);
-	if (size == (ssize_t)sizeof(failure)) {
-		failure.text[sizeof(failure.text) - 1] = '\0';
-		tell(monitor, "start-failed %d %s", failure.error, failure.text);
+	if (!is_ready(init->start_report))
 		return;
+	switch (receive_start_report(init, &failure)) {
+		case REPORT_NONE_YET:
+			return;
+		case REPORT_FAILED:
+			tell(monitor, "start-failed %d %s", failure.error, failure.text);
+			return;
+		case REPORT_EXECUTED:
+			break;
 	}
-	if (monitor->phase != PHASE_CREATED)
+	if (init->phase != PHASE_CREATED)
 		return;
-	monitor->phase = PHASE_RUNNING;
-	monitor->started = true;
-	write_status(monitor);
+	init->phase = PHASE_RUNNING;
+	init->started = true;
+	write_status(init);
+	if (!has_hooks(&monitor->hooks, HOOK_POSTSTART))
+		announce_running(monitor);
+}
+
+void announce_running(struct monitor *monitor)
+{
+	if (monitor->is_announced)
+		return;
+	monitor->is_announced = true;
 	tell(monitor, "running");
 }
 
@@ -238,7 +245,7 @@ static int decode_liblxc_status(int status)
 	return (status & 0x7f) == 0x7f ? SIGNALED_STATUS_BASE + value : value;
 }
 
-void on_driver(struct monitor *monitor)
+static void read_driver_report(struct monitor *monitor)
 {
 	struct driver_report report;
 	/* Without waiting: when the driver has died, an init that is not executed yet may still hold its end. */
@@ -248,18 +255,51 @@ void on_driver(struct monitor *monitor)
 	if (size != (ssize_t)sizeof(report))
 		return; /* the driver died: its exit, or the init's, tells */
 	/* The exec of a short-lived payload may be noticed only now, after its end. */
-	if (monitor->start_report >= 0)
-		on_start_report(monitor);
-	if (!monitor->setting_up && !monitor->failed) {
+	on_start_report(monitor, &monitor->init);
+	if (monitor->init.pid == 0 && !monitor->init.failed) {
 		errno = 0;
 		monitor_fail(monitor, "liblxc could not start the container");
 	}
-	stopped(monitor, decode_liblxc_status(report.status));
+	ended(monitor, decode_liblxc_status(report.status));
 }
 
-static int decode_wait_status(int status)
+static void on_driver(void *context, void *subject)
 {
-	return WIFSIGNALED(status) ? SIGNALED_STATUS_BASE + WTERMSIG(status) : WEXITSTATUS(status);
+	struct monitor *monitor = context;
+
+	(void)subject;
+	if (!is_ready(monitor->driver))
+		return;
+	read_driver_report(monitor);
+	reap_children(monitor);
+}
+
+static void on_oom_notice(void *context, void *subject)
+{
+	(void)subject;
+	on_oom(context);
+}
+
+static void on_logger_ready(void *context, void *subject)
+{
+	struct process *init = subject;
+
+	(void)context;
+	take_readiness(&init->logger);
+}
+
+void watch_container(struct monitor *monitor, struct watch_list *list)
+{
+	struct process *init = &monitor->init;
+
+	/* In the order of events in a container's life. */
+	watch(list, monitor->oom, POLLIN, on_oom_notice, NULL);
+	watch(list, init->logger.ready, POLLIN, on_logger_ready, init);
+	watch(list, init->gate, POLLIN, on_gate, init);
+	watch(list, init->start_report, POLLIN, on_start_report, init);
+	watch_terminal(init, list);
+	watch_execs(monitor, list);
+	watch(list, monitor->driver, POLLIN, on_driver, NULL);
 }
 
 /* Whether the init is a child of ours, dead or alive: the driver's death makes it that. */
@@ -267,41 +307,60 @@ static bool is_adopted(const struct monitor *monitor)
 {
 	siginfo_t info;
 
-	return monitor->setting_up && waitid(P_PID, (id_t)monitor->init_pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+	return monitor->init.pid > 0 && waitid(P_PID, (id_t)monitor->init.pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-void on_child(struct monitor *monitor)
+/* The driver died without a word. Its init dies with it, or is ours now and must; that end is the container's. */
+static void follow_dead_driver(struct monitor *monitor)
 {
-	int status;
-	pid_t pid;
-
-	/* Whoever outlives the driver is handed to us (PR_SET_CHILD_SUBREAPER): the init among them. */
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == monitor->driver_pid)
-			monitor->driver_ended = true;
-		else if (monitor->setting_up && pid == monitor->init_pid)
-			stopped(monitor, decode_wait_status(status));
-	}
-	if (!monitor->driver_ended)
-		return;
 	if (monitor->driver >= 0)
-		on_driver(monitor);
-	if (monitor->phase == PHASE_STOPPED)
+		read_driver_report(monitor);
+	if (monitor->ending || monitor->init.phase == PHASE_STOPPED)
 		return;
-	/* The driver died without a word. Its init dies with it, or is ours now and must; that end is the container's. */
 	abort_container(monitor);
 	if (!is_adopted(monitor))
-		stopped(monitor, SIGNALED_STATUS_BASE + SIGKILL);
+		ended(monitor, SIGNALED_STATUS_BASE + SIGKILL);
+}
+
+void reap_children(struct monitor *monitor)
+{
+	siginfo_t child = {0};
+	int status;
+
+	/* Whoever outlives the driver is handed to us (PR_SET_CHILD_SUBREAPER): the init among them. */
+	while (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) == 0 && child.si_pid > 0) {
+		/* What it said last may tell which exec it is, and can be looked up as long as it has not been reaped. */
+		hear_execs(monitor);
+		if (waitpid(child.si_pid, &status, WNOHANG) != child.si_pid)
+			break;
+		if (child.si_pid == monitor->driver_pid) {
+			monitor->driver_ended = true;
+			monitor->driver_pid = 0;
+		} else if (child.si_pid == monitor->hook_pid) {
+			monitor->hook_pid = 0;
+			monitor->hook_status = status;
+		} else if (child.si_pid == monitor->init.logger.pid)
+			monitor->init.logger.pid = 0;
+		else if (child.si_pid == monitor->init.pid)
+			ended(monitor, decode_wait_status(status));
+		else
+			end_exec(monitor, child.si_pid, status);
+		child.si_pid = 0;
+	}
+	if (monitor->driver_ended)
+		follow_dead_driver(monitor);
+	if (monitor->ending && monitor->init.phase != PHASE_STOPPED && !has_living_execs(monitor))
+		stopped(monitor);
 }
 
 /* In whatever state it is. A driver that is still there after the container's end has only its own to clean. */
 void command_abort(struct monitor *monitor)
 {
-	if (monitor->phase == PHASE_STOPPED) {
+	if (monitor->init.phase == PHASE_STOPPED) {
 		kill_driver(monitor);
 		return;
 	}
-	if (monitor->phase == PHASE_CREATING) {
+	if (monitor->init.phase == PHASE_CREATING) {
 		errno = ECANCELED;
 		monitor_fail(monitor, "it was deleted meanwhile");
 	}
@@ -310,17 +369,11 @@ void command_abort(struct monitor *monitor)
 
 void give_up(struct monitor *monitor)
 {
-	monitor->phase = PHASE_STOPPED;
-	tell(monitor, "failed %d %s", monitor->failure.error, monitor->failure.text);
+	monitor->init.phase = PHASE_STOPPED;
+	release_streams(&monitor->init);
+	tell(monitor, "failed %d %s", monitor->init.failure.error, monitor->init.failure.text);
 	/* An init that is there already dies with its driver, or ends when its gate closes. */
-	close_fd(&monitor->gate);
+	close_fd(&monitor->init.gate);
 	close_fd(&monitor->driver);
 	kill_driver(monitor);
-}
-
-int command_signal(struct monitor *monitor, int number)
-{
-	if (monitor->phase == PHASE_STOPPED || monitor->init_pidfd < 0)
-		return ESRCH;
-	return lxcri_pidfd_send_signal(monitor->init_pidfd, number) < 0 ? errno : 0;
 }

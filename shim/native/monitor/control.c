@@ -4,7 +4,14 @@
  *
  *   monitor -> daemon   created PID START-TIME | running | start-failed ERRNO TEXT | failed ERRNO TEXT |
  *                       exited STATUS SECONDS NANOSECONDS | signalled ERRNO | oom COUNT | warning TEXT
- *   daemon -> monitor   start | signal NUMBER | close-stdin | abort | release
+ *                       exec ID running PID START-TIME | exec ID failed ERRNO TEXT |
+ *                       exec ID exited STATUS SECONDS NANOSECONDS | exec ID released
+ *   daemon -> monitor   start | signal NUMBER | close-stdin | resize ROWS COLUMNS | abort | release
+ *                       exec ID start ROWS COLUMNS NETWORK | exec ID signal NUMBER | exec ID close-stdin | exec ID
+ * resize ROWS COLUMNS | exec ID release
+ *
+ * `signal` alone is answered, whoever it is for, in the order of the questions. `release` says that nobody will read
+ * what is kept of the output; for the container, it is the last that the monitor is told.
  *
  * The connection's end, after `exited` or `failed`, says that everything of the container is cleaned up.
  */
@@ -87,20 +94,38 @@ __attribute__((format(printf, 2, 3))) static void answer(struct connection *conn
 	send_line(connection, line, size);
 }
 
+static void greet_execs(const struct monitor *monitor, struct connection *connection)
+{
+	for (const struct exec *exec = monitor->execs; exec; exec = exec->next) {
+		const struct process *process = &exec->process;
+
+		if (exec->gone || !process->started)
+			continue;
+		answer(
+			connection, "exec %s running %d %llu", exec->id, (int)process->pid,
+			(unsigned long long)process->start_time);
+		if (process->phase == PHASE_STOPPED)
+			answer(
+				connection, "exec %s exited %d %lld %ld", exec->id, process->exit_status,
+				(long long)process->exited_at.tv_sec, process->exited_at.tv_nsec);
+	}
+}
+
 static void greet(const struct monitor *monitor, struct connection *connection)
 {
-	if (monitor->phase != PHASE_CREATING && monitor->init_pid > 0 && !monitor->failed)
-		answer(connection, "created %d %llu", (int)monitor->init_pid, (unsigned long long)monitor->init_start_time);
-	if (monitor->started)
+	if (monitor->init.phase != PHASE_CREATING && monitor->init.pid > 0 && !monitor->init.failed)
+		answer(connection, "created %d %llu", (int)monitor->init.pid, (unsigned long long)monitor->init.start_time);
+	if (monitor->is_announced)
 		answer(connection, "running");
+	greet_execs(monitor, connection);
 	if (monitor->oom_count)
 		answer(connection, "oom %llu", (unsigned long long)monitor->oom_count);
-	if (monitor->failed)
-		answer(connection, "failed %d %s", monitor->failure.error, monitor->failure.text);
-	else if (monitor->phase == PHASE_STOPPED)
+	if (monitor->init.failed)
+		answer(connection, "failed %d %s", monitor->init.failure.error, monitor->init.failure.text);
+	else if (monitor->init.phase == PHASE_STOPPED)
 		answer(
-			connection, "exited %d %lld %ld", monitor->exit_status, (long long)monitor->exited_at.tv_sec,
-			monitor->exited_at.tv_nsec);
+			connection, "exited %d %lld %ld", monitor->init.exit_status, (long long)monitor->init.exited_at.tv_sec,
+			monitor->init.exited_at.tv_nsec);
 }
 
 void adopt_connection(struct monitor *monitor, int fd)
@@ -138,21 +163,91 @@ void accept_connection(struct monitor *monitor)
 		adopt_connection(monitor, fd);
 }
 
-static void run_command(struct monitor *monitor, struct connection *connection, const char *line)
+static void release(struct monitor *monitor)
 {
-	if (strcmp(line, "start") == 0) {
+	release_streams(&monitor->init);
+	for (struct exec *exec = monitor->execs; exec; exec = exec->next)
+		release_streams(&exec->process);
+}
+
+static void resize(struct monitor *monitor, struct process *process, const char *arguments)
+{
+	unsigned short rows, columns;
+	int error;
+
+	if (sscanf(arguments, "%hu %hu", &rows, &columns) != 2)
+		return;
+	error = resize_terminal(process, rows, columns);
+	if (error)
+		warn(monitor, "cannot resize a terminal: %s", strerror(error));
+}
+
+/* What any process understands. False for another command. */
+static bool
+run_process_command(struct monitor *monitor, struct connection *connection, struct process *process, const char *line)
+{
+	if (strncmp(line, "signal ", 7) == 0)
+		answer(connection, "signalled %d", signal_process(process, atoi(line + 7)));
+	else if (strcmp(line, "close-stdin") == 0)
+		close_stdin(process);
+	else if (strncmp(line, "resize ", 7) == 0)
+		resize(monitor, process, line + 7);
+	else
+		return false;
+	return true;
+}
+
+/* One that is not there: it has not been started, or has been released, or its start has failed. */
+static void
+run_missing_exec_command(struct monitor *monitor, struct connection *connection, const char *id, const char *command)
+{
+	if (strncmp(command, "signal ", 7) == 0)
+		answer(connection, "signalled %d", ESRCH);
+	else if (strcmp(command, "release") == 0)
+		tell(monitor, "exec %s released", id);
+}
+
+static void run_exec_start(struct monitor *monitor, const char *id, const char *arguments)
+{
+	unsigned short rows = 0, columns = 0;
+	char network[128] = "";
+
+	sscanf(arguments, "%hu %hu %127s", &rows, &columns, network);
+	start_exec(monitor, id, rows, columns, network);
+}
+
+/* exec ID COMMAND */
+static void run_exec_command(struct monitor *monitor, struct connection *connection, char *line)
+{
+	const char *id = strsep(&line, " ");
+	struct exec *exec = find_exec(monitor, id);
+
+	if (!line)
+		warn(monitor, "exec %s: a command is missing", id);
+	else if (strncmp(line, "start ", 6) == 0)
+		run_exec_start(monitor, id, line + 6);
+	else if (!exec)
+		run_missing_exec_command(monitor, connection, id, line);
+	else if (strcmp(line, "release") == 0)
+		release_exec(monitor, exec);
+	else if (strcmp(line, "signal 9") == 0)
+		answer(connection, "signalled %d", kill_exec(monitor, exec));
+	else if (!run_process_command(monitor, connection, &exec->process, line))
+		warn(monitor, "unknown command \"exec %s %s\"", id, line);
+}
+
+static void run_command(struct monitor *monitor, struct connection *connection, char *line)
+{
+	if (strcmp(line, "start") == 0)
 		command_start(monitor);
-	} else if (strncmp(line, "signal ", 7) == 0) {
-		answer(connection, "signalled %d", command_signal(monitor, atoi(line + 7)));
-	} else if (strcmp(line, "close-stdin") == 0) {
-		close_stdin(monitor);
-	} else if (strcmp(line, "abort") == 0) {
+	else if (strcmp(line, "abort") == 0)
 		command_abort(monitor);
-	} else if (strcmp(line, "release") == 0) {
-		monitor->released = true;
-	} else {
+	else if (strcmp(line, "release") == 0)
+		release(monitor);
+	else if (strncmp(line, "exec ", 5) == 0)
+		run_exec_command(monitor, connection, line + 5);
+	else if (!run_process_command(monitor, connection, &monitor->init, line))
 		warn(monitor, "unknown command \"%s\"", line);
-	}
 }
 
 void read_connection(struct monitor *monitor, struct connection *connection)
@@ -181,4 +276,28 @@ void read_connection(struct monitor *monitor, struct connection *connection)
 	}
 	if (connection->length == sizeof(connection->line))
 		drop(connection);
+}
+
+static void on_listener(void *context, void *subject)
+{
+	struct monitor *monitor = context;
+
+	(void)subject;
+	if (is_ready(monitor->listener))
+		accept_connection(monitor);
+}
+
+static void on_connection(void *context, void *subject)
+{
+	struct connection *connection = subject;
+
+	if (connection->fd >= 0)
+		read_connection(context, connection);
+}
+
+void watch_control(struct monitor *monitor, struct watch_list *list)
+{
+	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
+		watch(list, monitor->connections[i].fd, POLLIN, on_connection, &monitor->connections[i]);
+	watch(list, monitor->listener, POLLIN, on_listener, NULL);
 }

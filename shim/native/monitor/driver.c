@@ -7,63 +7,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../common/driver.h"
-#include "../common/kernel.h"
+#include "init-gate.h"
 #include "monitor.h"
-
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010u
-#endif
-#define LXCRI_F_ADD_SEALS 1033
-#define LXCRI_ALL_SEALS 0xf /* seal, shrink, grow, write */
-
-static int create_memory_file(void)
-{
-	int fd = memfd_create("lxcri-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
-
-	/* Before Linux 6.3 every memory file may be executed, and the flag is unknown. */
-	if (fd < 0 && errno == EINVAL)
-		fd = memfd_create("lxcri-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	return fd;
-}
-
-static int fill(int to, int from)
-{
-	struct stat st;
-	off_t offset = 0;
-
-	if (fstat(from, &st) < 0)
-		return -1;
-	while (offset < st.st_size)
-		if (sendfile(to, from, &offset, (size_t)(st.st_size - offset)) <= 0)
-			return -1;
-	return fcntl(to, LXCRI_F_ADD_SEALS, LXCRI_ALL_SEALS);
-}
-
-/* A sealed copy of the init, opened read-only: a file that is open for writing cannot be executed. */
-static int copy_init(const char *program)
-{
-	char path[64];
-	int from, copy, result = -1;
-
-	from = open(program, O_RDONLY | O_CLOEXEC);
-	if (from < 0)
-		return -1;
-	copy = create_memory_file();
-	if (copy >= 0 && fill(copy, from) == 0) {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", copy);
-		result = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	if (copy >= 0)
-		close(copy);
-	close(from);
-	return result;
-}
 
 /* Puts `from` on `to`, open across exec. The sources are all above the targets (see move_up). */
 static int place(int from, int to)
@@ -100,20 +49,10 @@ static void execute(const char *program, int gate, int init, int own)
 	_exit(127);
 }
 
-static int open_gate(int pair[2])
-{
-	int on = 1;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -1;
-	/* The kernel vouches for the init's pid, seen from here. */
-	return setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
-}
-
 int start_driver(struct monitor *monitor, const char *program, const char *init_program)
 {
 	int gate[2], driver[2];
-	int init = copy_init(init_program);
+	int init = open_init_program(init_program);
 
 	if (init < 0)
 		return monitor_fail(monitor, "cannot prepare the init %s: %s", init_program, strerror(errno));
@@ -125,7 +64,7 @@ int start_driver(struct monitor *monitor, const char *program, const char *init_
 	close(init);
 	close(gate[1]);
 	close(driver[1]);
-	monitor->gate = gate[0];
+	monitor->init.gate = gate[0];
 	monitor->driver = driver[0];
 	if (monitor->driver_pid < 0)
 		return monitor_fail(monitor, "cannot start the driver: %s", strerror(errno));

@@ -35,7 +35,7 @@ void keep_stats(const struct monitor *monitor)
 	bool whole = true;
 	int fd;
 
-	if (monitor->failed || !monitor->kept_count)
+	if (monitor->init.failed || !monitor->kept_count)
 		return;
 	fd = open("last-stats.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)

@@ -12,7 +12,10 @@
 #include <time.h>
 
 #include "../common/driver.h"
-#include "../common/gate.h"
+#include "../common/hooks.h"
+#include "exec.h"
+#include "process.h"
+#include "watch.h"
 
 #define MONITOR_MAX_MOUNTS 64
 #define MONITOR_MAX_TREES 1000
@@ -21,11 +24,6 @@
 #define MONITOR_MAX_SETTINGS 1024
 #define MONITOR_MAX_KEPT 128
 #define MONITOR_MAX_CONNECTIONS 4
-
-/* Exit status of a process that a signal ended, as containerd counts it. */
-#define SIGNALED_STATUS_BASE 128
-
-enum phase { PHASE_CREATING, PHASE_CREATED, PHASE_RUNNING, PHASE_STOPPED };
 
 struct rootfs_mount {
 	const char *directory; /* where to stand for the call: overlay's lowerdir may be relative to it; "" for nowhere */
@@ -61,28 +59,18 @@ struct tree_source {
 	bool recursive;
 };
 
-/* One standard stream of the container: what the init gets, and what keeps the FIFO alive meanwhile. */
-struct stream {
-	const char *path; /* "" is /dev/null */
-	bool create;      /* a file that may have to be made */
-	int payload_fd;
-	int hold_fd;
-};
-
 struct connection {
 	int fd; /* -1: free */
 	size_t length;
-	char line[64];
+	char line[256];
 };
 
 struct monitor {
-	enum phase phase;
+	const char *init_program;
 	const char *field; /* JSON path of what is done now, for errors */
 
 	/* From the plan. */
-	struct stream streams[3];
-	bool gives_streams;
-	uint32_t stream_uid, stream_gid;
+	struct stream_owner stream_owner;
 	struct rootfs_mount mounts[MONITOR_MAX_MOUNTS];
 	size_t mount_count;
 	struct tree_source trees[MONITOR_MAX_TREES];
@@ -101,54 +89,61 @@ struct monitor {
 	size_t kept_count;
 	const char *orders[DRIVER_MAX_WORDS];
 	size_t order_count;
+	struct hooks hooks;
+	const char *bundle, *root_path, *host_network; /* for hooks */
 
 	/* The container. */
+	struct process init;
+	struct exec *execs;
 	pid_t driver_pid;
 	bool driver_ended;
-	int gate, driver, start_report; /* -1 where there is none */
-	bool started;                   /* the payload was executed */
-	bool setting_up;                /* the init has said hello */
-	pid_t init_pid;
-	int init_pidfd;
-	uint64_t init_start_time;
-	bool failed;
-	struct gate_failure failure;
-	int oom; /* becomes readable when the kernel killed for want of memory; -1: none */
+	int root_tree;      /* a copy of the container's mounts, for createContainer; -1: not there */
+	bool is_announced;  /* clients know that the payload runs */
+	bool has_run_hooks; /* so those of the end are to be run */
+	pid_t hook_pid;     /* 0: none runs */
+	int hook_status, hook_pidfd;
+	int host_network_fd; /* -1: there are no hooks */
+	int driver;          /* its socket; -1: closed */
+	bool ending;         /* the first process has ended; its end is told after those of the execs */
+	int oom;             /* becomes readable when the kernel killed for want of memory; -1: none */
 	uint64_t oom_count;
-	int exit_status;
-	struct timespec exited_at;
 
 	/* The outside. */
 	int listener, signals;
 	struct connection connections[MONITOR_MAX_CONNECTIONS];
-	bool released;
 };
 
 /* run.c */
+/* Handles what has happened, or happens next. Not for handlers. */
+void serve(struct monitor *monitor, int timeout);
 void monitor_initialize(struct monitor *monitor);
 /* Both return an exit status. */
 int run_monitor(struct monitor *monitor, const char *driver, const char *init);
 /* clean-up.c */
-int clean_up_after_monitor(struct monitor *monitor, const char *directory);
+/* `host_network`: a path that is good now, unlike the one in the plan. */
+int clean_up_after_monitor(struct monitor *monitor, const char *directory, const char *host_network);
 
 /* plan-operations.c: reads `monitor.plan`; nothing is done yet, so that cleanup can read it too. */
 int monitor_read_plan(struct monitor *monitor);
+/* Reads `execs/ID/exec.plan`. */
+int read_exec_plan(struct exec *exec);
+void free_exec_plan(struct exec *exec);
 
 /* namespaces.c: liblxc joins whatever it is given, of whichever type */
 int check_namespaces(struct monitor *monitor);
+/* CLONE_NEW flags of those of a process that are not ours; to join one's own user namespace is an error. */
+int foreign_namespaces(pid_t pid);
+
+/* host-hooks.c: those of one kind, in their order. Returns 0, or -1 with the failure recorded, if that is one. */
+int run_hooks(struct monitor *monitor, enum hook_kind kind, const char *status);
+/* Before the daemon that names it may end. */
+int open_host_network(struct monitor *monitor);
 
 /* rootfs.c */
 int mount_rootfs(struct monitor *monitor);
 /* Whether it makes a mount, rather than changing one. */
 bool is_new_mount(const struct rootfs_mount *mount);
 void unmount_rootfs(struct monitor *monitor);
-
-/* streams.c */
-int open_streams(struct monitor *monitor);
-void close_payload_streams(struct monitor *monitor);
-void close_stdin(struct monitor *monitor);
-/* After the end: lets go of every stream whose output has a reader. True while unread output is still kept. */
-bool settle_streams(struct monitor *monitor);
 
 /* cgroup-setup.c */
 int make_cgroups(struct monitor *monitor);
@@ -170,6 +165,8 @@ int attach_device_filter(struct monitor *monitor);
 
 /* cgroup-removal.c: kills what is left in the cgroups that were made, and removes them. */
 void remove_cgroups(struct monitor *monitor);
+/* Kills what is in them; in v1 not what is in others below. */
+void kill_in_cgroups(const struct monitor *monitor);
 /* For a monitor that died while it made them: what it had not made yet may be somebody else's. */
 void remove_empty_cgroups(const struct monitor *monitor);
 
@@ -178,31 +175,30 @@ int start_driver(struct monitor *monitor, const char *program, const char *init_
 int order_driver(struct monitor *monitor);
 
 /* container.c: the events of the main loop */
-void on_gate(struct monitor *monitor);
-void on_start_report(struct monitor *monitor);
-void on_driver(struct monitor *monitor);
-void on_child(struct monitor *monitor);
+void watch_container(struct monitor *monitor, struct watch_list *list);
+/* Takes the ends of children, and what follows from them. */
+void reap_children(struct monitor *monitor);
 void command_start(struct monitor *monitor);
+/* Prepares the init that has said hello, up to the beginning of its set-up. */
+int brief_init(struct monitor *monitor);
+int set_up_init(struct monitor *monitor);
+/* Lets an init that has passed its mounts go on. */
+int resume_init(struct monitor *monitor);
+/* Tells that the payload was executed, once poststart's hooks have been run. */
+void announce_running(struct monitor *monitor);
 void command_abort(struct monitor *monitor);
 /* A container that could not be started: what there is of it ends. */
 void give_up(struct monitor *monitor);
-int command_signal(struct monitor *monitor, int number);
-
-/* status-file.c */
-void write_status(const struct monitor *monitor);
-/* Takes over what the status file of an earlier monitor says, but for the end. 0, or -1 if there is none. */
-int read_status(struct monitor *monitor);
-bool status_exists(void);
-
 /* control.c */
 int open_control(struct monitor *monitor);
 void adopt_connection(struct monitor *monitor, int fd);
+void watch_control(struct monitor *monitor, struct watch_list *list);
 void accept_connection(struct monitor *monitor);
 void read_connection(struct monitor *monitor, struct connection *connection);
 void tell(struct monitor *monitor, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void warn(struct monitor *monitor, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* failure.c: records the first failure (errno and text) and returns -1. */
-int monitor_fail(struct monitor *monitor, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Records why the container cannot be (errno and text), and returns -1. */
+#define monitor_fail(monitor, ...) process_fail(&(monitor)->init, __VA_ARGS__)
 
 #endif

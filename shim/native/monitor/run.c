@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,10 +16,9 @@
 
 void monitor_initialize(struct monitor *monitor)
 {
-	monitor->gate = monitor->driver = monitor->start_report = -1;
-	monitor->init_pidfd = monitor->listener = monitor->signals = monitor->oom = -1;
-	for (int i = 0; i < 3; i++)
-		monitor->streams[i] = (struct stream){"", false, -1, -1};
+	initialize_process(&monitor->init, "");
+	monitor->driver = monitor->listener = monitor->signals = monitor->oom = monitor->root_tree =
+		monitor->host_network_fd = -1;
 	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
 		monitor->connections[i].fd = -1;
 }
@@ -94,83 +92,153 @@ static int expect_daemon(struct monitor *monitor)
 	return monitor_fail(monitor, "the daemon that asked for this container has died");
 }
 
-static int start(struct monitor *monitor, const char *directory)
+static void on_signal(void *context, void *subject)
+{
+	struct monitor *monitor = context;
+	struct signalfd_siginfo signal;
+
+	(void)subject;
+	while (read(monitor->signals, &signal, sizeof(signal)) > 0)
+		continue;
+	reap_children(monitor);
+}
+
+void serve(struct monitor *monitor, int timeout)
+{
+	static struct watch_list list;
+
+	clear_watchers(&list);
+	wait_at_most(&list, timeout);
+	if (settle_execs(monitor) == SETTLING_KEEPS)
+		wait_at_most(&list, KEPT_OUTPUT_POLL_MS);
+	watch_container(monitor, &list);
+	watch(&list, monitor->signals, POLLIN, on_signal, NULL);
+	watch_control(monitor, &list);
+	run_watchers(&list, monitor);
+}
+
+/* Serves until it is so, or never can be. */
+#define SERVE_UNTIL(monitor, condition)                                                                                \
+	while (!(condition) && !(monitor)->init.failed && !(monitor)->ending)                                              \
+	serve(monitor, -1)
+
+/* Whoever takes the output is there before the container is. It may need containerd for that, and so this daemon. */
+static int await_logger(struct monitor *monitor)
+{
+	SERVE_UNTIL(monitor, monitor->init.logger.ready < 0);
+	return monitor->init.failed ? -1 : 0;
+}
+
+/* Its namespaces are there, and it is in its cgroups. */
+static int await_init(struct monitor *monitor)
+{
+	SERVE_UNTIL(monitor, monitor->init.pid > 0);
+	return monitor->init.failed || monitor->ending ? -1 : brief_init(monitor);
+}
+
+static int run_creation_hooks(struct monitor *monitor)
+{
+	monitor->has_run_hooks = true;
+	if (run_hooks(monitor, HOOK_PRESTART, "creating") < 0)
+		return -1;
+	return run_hooks(monitor, HOOK_CREATE_RUNTIME, "creating");
+}
+
+static int run_container_hooks(struct monitor *monitor)
+{
+	int failed;
+
+	if (!has_hooks(&monitor->hooks, HOOK_CREATE_CONTAINER))
+		return 0;
+	SERVE_UNTIL(monitor, monitor->root_tree >= 0);
+	if (monitor->init.failed || monitor->ending)
+		return -1;
+	failed = run_hooks(monitor, HOOK_CREATE_CONTAINER, "creating");
+	close_fd(&monitor->root_tree);
+	return failed ? -1 : resume_init(monitor);
+}
+
+static int prepare(struct monitor *monitor, const char *directory)
 {
 	if (enter(monitor, directory) < 0 || open_control(monitor) < 0 || expect_daemon(monitor) < 0)
 		return -1;
-	if (monitor_read_plan(monitor) < 0 || check_namespaces(monitor) < 0)
+	if (monitor_read_plan(monitor) < 0 || open_host_network(monitor) < 0 || check_namespaces(monitor) < 0)
 		return -1;
-	if (open_streams(monitor) < 0 || mount_rootfs(monitor) < 0)
+	if (open_streams(&monitor->init, &monitor->stream_owner) < 0 || await_logger(monitor) < 0)
+		return -1;
+	return mount_rootfs(monitor);
+}
+
+static int start(struct monitor *monitor, const char *directory)
+{
+	if (prepare(monitor, directory) < 0)
 		return -1;
 	/* The driver starts while the cgroups are made; its init waits for us before it needs them. */
 	if (order_driver(monitor) < 0 || make_cgroups(monitor) < 0 || apply_cgroup_settings(monitor) < 0)
 		return -1;
 	watch_oom(monitor);
-	return attach_device_filter(monitor);
+	if (attach_device_filter(monitor) < 0 || await_init(monitor) < 0 || run_creation_hooks(monitor) < 0)
+		return -1;
+	return set_up_init(monitor) < 0 ? -1 : run_container_hooks(monitor);
 }
 
-/* The descriptors of the main loop, in a fixed order. */
-enum watched { WATCH_OOM, WATCH_SIGNALS, WATCH_GATE, WATCH_START, WATCH_DRIVER, WATCH_LISTENER, WATCH_CONNECTIONS };
-
-static void wait_for_event(struct monitor *monitor, int timeout)
+static int timeout_for(enum settling settling)
 {
-	struct pollfd fds[WATCH_CONNECTIONS + MONITOR_MAX_CONNECTIONS] = {
-		[WATCH_SIGNALS] = {monitor->signals, POLLIN, 0},    [WATCH_GATE] = {monitor->gate, POLLIN, 0},
-		[WATCH_START] = {monitor->start_report, POLLIN, 0}, [WATCH_DRIVER] = {monitor->driver, POLLIN, 0},
-		[WATCH_LISTENER] = {monitor->listener, POLLIN, 0},  [WATCH_OOM] = {monitor->oom, POLLIN, 0},
-	};
-	struct signalfd_siginfo signal;
+	return settling == SETTLING_KEEPS ? KEPT_OUTPUT_POLL_MS : -1;
+}
 
-	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
-		fds[WATCH_CONNECTIONS + i] = (struct pollfd){monitor->connections[i].fd, POLLIN, 0};
-	if (poll(fds, sizeof(fds) / sizeof(fds[0]), timeout) <= 0)
+static enum settling settle_all(struct monitor *monitor)
+{
+	enum settling init = settle_streams(&monitor->init), execs = settle_execs(monitor);
+
+	return init > execs ? init : execs;
+}
+
+static void run_start_hooks(struct monitor *monitor)
+{
+	run_hooks(monitor, HOOK_POSTSTART, "running");
+	announce_running(monitor);
+}
+
+/* When the container is deleted; at once if it never was one for its clients. */
+static void run_stop_hooks(struct monitor *monitor)
+{
+	if (!monitor->has_run_hooks || !has_hooks(&monitor->hooks, HOOK_POSTSTOP))
 		return;
-	/* In the order of events in a container's life; a handler may close a later one, so each is checked again. */
-	if (fds[WATCH_OOM].revents)
-		on_oom(monitor);
-	if (fds[WATCH_GATE].revents && monitor->gate >= 0)
-		on_gate(monitor);
-	if (fds[WATCH_START].revents && monitor->start_report >= 0)
-		on_start_report(monitor);
-	if (fds[WATCH_DRIVER].revents && monitor->driver >= 0)
-		on_driver(monitor);
-	if (fds[WATCH_SIGNALS].revents) {
-		while (read(monitor->signals, &signal, sizeof(signal)) > 0)
-			continue;
-		on_child(monitor);
-	}
-	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
-		if (fds[WATCH_CONNECTIONS + i].revents && monitor->connections[i].fd >= 0)
-			read_connection(monitor, &monitor->connections[i]);
-	if (fds[WATCH_LISTENER].revents)
-		accept_connection(monitor);
+	while (!monitor->init.failed && !monitor->init.released)
+		serve(monitor, -1);
+	run_hooks(monitor, HOOK_POSTSTOP, "stopped");
 }
 
 int run_monitor(struct monitor *monitor, const char *driver, const char *init)
 {
+	enum settling settling;
 	const char *directory;
 
+	monitor->init_program = init;
 	if (watch_signals(monitor) == 0)
 		start_driver(monitor, driver, init);
 	directory = wait_for_container();
 	if (!directory)
 		return 0;
 	/* Nobody is connected yet: the greeting tells of a failure. */
-	if (monitor->failed)
+	if (monitor->init.failed)
 		give_up(monitor);
 	adopt_connection(monitor, CONTROL_FD);
-	if (!monitor->failed && start(monitor, directory) < 0)
+	if (!monitor->init.failed && start(monitor, directory) < 0 && !monitor->ending)
 		give_up(monitor);
-	while (monitor->phase != PHASE_STOPPED)
-		wait_for_event(monitor, -1);
-	/* Let liblxc finish its own cleaning first. */
-	while (monitor->driver_pid > 0 && !monitor->driver_ended)
-		wait_for_event(monitor, -1);
+	/* liblxc has its own cleaning to finish before ours. */
+	while (monitor->init.phase != PHASE_STOPPED || (monitor->driver_pid > 0 && !monitor->driver_ended)) {
+		if (monitor->init.started && !monitor->is_announced)
+			run_start_hooks(monitor);
+		serve(monitor, -1);
+	}
 	keep_stats(monitor);
 	remove_cgroups(monitor);
 	unmount_rootfs(monitor);
-	while (settle_streams(monitor))
-		wait_for_event(monitor, KEPT_OUTPUT_POLL_MS);
+	while ((settling = settle_all(monitor)) != SETTLED)
+		serve(monitor, timeout_for(settling));
+	run_stop_hooks(monitor);
 	unlink("monitor.sock");
 	/* Nobody reads them any more. */
 	unlink("monitor.plan");

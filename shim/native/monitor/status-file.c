@@ -1,5 +1,6 @@
 /*
- * The file `status`: the truth about the container's first process, for any daemon that comes. Lines of words:
+ * The file `status`: the truth about a process (the container's first one, or an exec), for any daemon that comes.
+ * Lines of words:
  *
  *   phase creating|created|running|stopped
  *   started 0|1               (the payload was executed)
@@ -10,11 +11,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "monitor.h"
+#include "process.h"
 
 static const char *const phase_names[] = {"creating", "created", "running", "stopped"};
 
@@ -30,34 +32,37 @@ static int write_whole(const char *name, int flags, const char *text, size_t siz
 	return written ? 0 : -1;
 }
 
-static int save(const char *text, size_t size)
+static int save(const char *directory, const char *text, size_t size)
 {
+	char path[PATH_MAX], new_path[PATH_MAX];
 	int error;
 
-	if (write_whole("status.new", O_CREAT | O_TRUNC, text, size) == 0)
-		return rename("status.new", "status");
+	snprintf(path, sizeof(path), "%sstatus", directory);
+	snprintf(new_path, sizeof(new_path), "%sstatus.new", directory);
+	if (write_whole(new_path, O_CREAT | O_TRUNC, text, size) == 0)
+		return rename(new_path, path);
 	/* A full disk has no room for a second file, but what the first one occupies is ours. */
 	error = errno;
-	unlink("status.new");
-	if (write_whole("status", 0, text, size) == 0)
+	unlink(new_path);
+	if (write_whole(path, 0, text, size) == 0)
 		return 0;
 	errno = error;
 	return -1;
 }
 
-void write_status(const struct monitor *monitor)
+void write_status(const struct process *process)
 {
 	char text[256];
 	int size = snprintf(
-		text, sizeof(text), "phase %s\nstarted %d\npid %d %llu\n", phase_names[monitor->phase], monitor->started,
-		(int)monitor->init_pid, (unsigned long long)monitor->init_start_time);
+		text, sizeof(text), "phase %s\nstarted %d\npid %d %llu\n", phase_names[process->phase], process->started,
+		(int)process->pid, (unsigned long long)process->start_time);
 
-	if (monitor->phase == PHASE_STOPPED)
+	if (process->phase == PHASE_STOPPED)
 		size += snprintf(
-			text + size, sizeof(text) - (size_t)size, "exit %d %lld %ld\n", monitor->exit_status,
-			(long long)monitor->exited_at.tv_sec, monitor->exited_at.tv_nsec);
+			text + size, sizeof(text) - (size_t)size, "exit %d %lld %ld\n", process->exit_status,
+			(long long)process->exited_at.tv_sec, process->exited_at.tv_nsec);
 	/* A full disk must not end the container; the daemon still hears of it, and the next write may succeed. */
-	if (save(text, (size_t)size) < 0)
+	if (save(process->directory, text, (size_t)size) < 0)
 		dprintf(STDERR_FILENO, "lxcri-monitor: WARN cannot write the status file: %s\n", strerror(errno));
 }
 
@@ -77,7 +82,7 @@ static int parse_phase(const char *word, enum phase *phase)
 	return -1;
 }
 
-int read_status(struct monitor *monitor)
+int read_status(struct process *process)
 {
 	char text[256], word[16];
 	int fd = open("status", O_RDONLY | O_CLOEXEC);
@@ -95,9 +100,9 @@ int read_status(struct monitor *monitor)
 		return -1;
 	if (parse_phase(word, &phase) < 0)
 		return -1;
-	monitor->phase = phase;
-	monitor->started = started;
-	monitor->init_pid = pid;
-	monitor->init_start_time = start_time;
+	process->phase = phase;
+	process->started = started;
+	process->pid = pid;
+	process->start_time = start_time;
 	return 0;
 }

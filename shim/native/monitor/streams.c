@@ -9,18 +9,25 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "monitor.h"
+#include "process.h"
+
+/* How long a client that still reads may take after Delete, as with runc's shim (containerd, pkg/process/io.go). */
+#define RELEASE_GRACE_S 2
 
 static const char *const names[] = {"stdin", "stdout", "stderr"};
 
-/* A FIFO opened without blocking, then made to block, as programs expect of their standard streams. */
-static int open_blocking(const char *path, int flags)
+/*
+ * Opened without blocking, then made to block, as programs expect of their standard streams. The ends of a terminal's
+ * copies stay as they are.
+ */
+static int open_stream_end(const char *path, int flags, bool copied)
 {
 	int fd = open(path, flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
-	if (fd >= 0 && fcntl(fd, F_SETFL, flags) < 0) {
+	if (fd >= 0 && !copied && fcntl(fd, F_SETFL, flags) < 0) {
 		close(fd);
 		return -1;
 	}
@@ -28,19 +35,19 @@ static int open_blocking(const char *path, int flags)
 }
 
 /* A reader must be there before a writer can open without blocking, on either side. */
-static int open_fifo(struct stream *stream, bool output)
+static int open_fifo(struct stream *stream, bool output, bool copied)
 {
 	int *reader = output ? &stream->hold_fd : &stream->payload_fd;
 	int *writer = output ? &stream->payload_fd : &stream->hold_fd;
 
-	*reader = output ? open(stream->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : open_blocking(stream->path, O_RDONLY);
+	*reader = open_stream_end(stream->path, O_RDONLY, output || copied);
 	if (*reader < 0)
 		return -1;
-	*writer = open_blocking(stream->path, O_WRONLY);
+	*writer = open_stream_end(stream->path, O_WRONLY, copied);
 	return *writer < 0 ? -1 : 0;
 }
 
-static int open_stream(struct stream *stream, int number)
+static int open_stream(struct stream *stream, int number, bool copied)
 {
 	bool output = number > 0;
 	struct stat st;
@@ -56,56 +63,66 @@ static int open_stream(struct stream *stream, int number)
 		return stream->payload_fd < 0 ? -1 : 0;
 	}
 	if (S_ISFIFO(st.st_mode))
-		return open_fifo(stream, output);
+		return open_fifo(stream, output, copied);
 	if (S_ISDIR(st.st_mode)) {
 		errno = EISDIR;
 		return -1;
 	}
-	stream->payload_fd = open_blocking(stream->path, output ? O_WRONLY | O_APPEND : O_RDONLY);
+	stream->payload_fd = open_stream_end(stream->path, output ? O_WRONLY | O_APPEND : O_RDONLY, copied);
 	return stream->payload_fd < 0 ? -1 : 0;
 }
 
 /* A user namespace cannot change the owner of a FIFO that is outside it, so this is done for it. */
-static int give_stream(const struct monitor *monitor, const struct stream *stream)
+static int give_stream(const struct stream *stream, const struct stream_owner *owner)
 {
 	struct stat st;
 
-	if (!monitor->gives_streams || fstat(stream->payload_fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+	if (!owner->given || fstat(stream->payload_fd, &st) < 0 || !S_ISFIFO(st.st_mode))
 		return 0;
-	return fchown(stream->payload_fd, monitor->stream_uid, monitor->stream_gid);
+	return fchown(stream->payload_fd, owner->uid, owner->gid);
 }
 
-int open_streams(struct monitor *monitor)
+int open_streams(struct process *process, const struct stream_owner *owner)
 {
+	if (process->logger.program && start_logger(process) < 0)
+		return -1;
 	for (int i = 0; i < 3; i++) {
-		struct stream *stream = &monitor->streams[i];
+		struct stream *stream = &process->streams[i];
+		bool is_open = stream->payload_fd >= 0;
 
-		if (open_stream(stream, i) < 0 || give_stream(monitor, stream) < 0)
-			return monitor_fail(monitor, "cannot open %s (%s): %s", names[i], stream->path, strerror(errno));
+		if ((!is_open && open_stream(stream, i, process->terminal.wanted) < 0) || give_stream(stream, owner) < 0)
+			return process_fail(process, "cannot open %s (%s): %s", names[i], stream->path, strerror(errno));
 	}
 	return 0;
 }
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-void close_payload_streams(struct monitor *monitor)
+void close_payload_streams(struct process *process)
 {
 	for (int i = 0; i < 3; i++)
-		close_fd(&monitor->streams[i].payload_fd);
+		close_fd(&process->streams[i].payload_fd);
 }
 
-void close_stdin(struct monitor *monitor)
+void close_stdin(struct process *process)
 {
-	close_fd(&monitor->streams[0].hold_fd);
+	close_fd(&process->streams[0].hold_fd);
+}
+
+void release_streams(struct process *process)
+{
+	process->released = true;
+	clock_gettime(CLOCK_MONOTONIC, &process->released_at);
+}
+
+/* A FIFO that no process has open for writing polls as hung up. */
+static bool has_writer(int reader)
+{
+	struct pollfd poll_fd = {.fd = reader};
+
+	return poll(&poll_fd, 1, 0) == 0 || !(poll_fd.revents & POLLHUP);
 }
 
 /*
- * The container is gone, so its output has no writer left. If a client reads, it gets the rest and then EOF. If none
+ * The process is gone, and its output has no writer left. If a client reads, it gets the rest and then EOF. If none
  * does, a writer of ours keeps the unread bytes in the FIFO until one comes, or until Delete.
  */
 static void hand_over(struct stream *stream)
@@ -130,22 +147,60 @@ static bool has_reader(int writer)
 	return poll(&poll_fd, 1, 0) == 0 || !(poll_fd.revents & POLLERR);
 }
 
-bool settle_streams(struct monitor *monitor)
+/* Of what is held: our own reader is none. */
+static bool is_read_by_client(int held)
 {
-	bool kept = false;
+	return (fcntl(held, F_GETFL) & O_ACCMODE) == O_WRONLY && has_reader(held);
+}
 
-	close_stdin(monitor);
-	close_payload_streams(monitor);
+static bool is_grace_over(const struct process *process)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec - process->released_at.tv_sec > RELEASE_GRACE_S;
+}
+
+/* Copies what its terminal still has, until all is out or nobody is there to take it. */
+static enum settling settle_terminal(struct process *process)
+{
+	struct stream *output = &process->streams[1];
+
+	copy_terminal(process);
+	if (process->released) {
+		/* From here on a reader is the client. */
+		close_fd(&output->hold_fd);
+		if (is_grace_over(process) || !has_reader(output->payload_fd))
+			close_terminal(process);
+	}
+	if (!terminal_has_output(process))
+		return SETTLED;
+	return process->released ? SETTLING_KEEPS : SETTLING_COPIES;
+}
+
+enum settling settle_streams(struct process *process)
+{
+	enum settling terminal, settling = SETTLED;
+
+	close_stdin(process);
+	terminal = settle_terminal(process);
+	if (terminal != SETTLED)
+		return terminal;
+	close_payload_streams(process);
+	if (settle_logger(process))
+		settling = process->released ? SETTLING_KEEPS : SETTLING_COPIES;
 	for (int i = 1; i < 3; i++) {
-		struct stream *stream = &monitor->streams[i];
+		struct stream *stream = &process->streams[i];
 
 		if (stream->hold_fd < 0)
 			continue;
-		if ((fcntl(stream->hold_fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		/* What an exec left running may still write: it must not get a SIGPIPE before Delete. */
+		if ((fcntl(stream->hold_fd, F_GETFL) & O_ACCMODE) == O_RDONLY && !has_writer(stream->hold_fd))
 			hand_over(stream);
-		if (stream->hold_fd >= 0 && (monitor->released || has_reader(stream->hold_fd)))
+		if (stream->hold_fd >= 0 && (process->released || is_read_by_client(stream->hold_fd)))
 			close_fd(&stream->hold_fd);
-		kept = kept || stream->hold_fd >= 0;
+		if (stream->hold_fd >= 0)
+			settling = SETTLING_KEEPS;
 	}
-	return kept;
+	return settling;
 }

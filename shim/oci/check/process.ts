@@ -145,7 +145,7 @@ const processFields = object<Process & { commandLine?: undefined }>({
   args: and(list(text), (args) => args.length > 0, 'at least one argument, the executable'),
   env,
   cwd: absolutePath,
-  capabilities: orEmpty(capabilities),
+  capabilities: optional(capabilities),
   rlimits,
   noNewPrivileges: bool,
   apparmorProfile: unlessEmpty(line),

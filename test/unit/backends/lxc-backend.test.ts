@@ -236,7 +236,7 @@ test('names and sysctls are set before /proc is sealed, and the root last of all
     'linux.rootfsPropagation': 'rslave',
   });
   const { init } = prepared;
-  t.deepEqual(argsOf(init, 'write'), [['/proc/sys/net/ipv4/ip_forward', '1']]);
+  t.deepEqual(argsOf(init, 'write'), [['sys/net/ipv4/ip_forward', '1']]);
   t.deepEqual(argsOf(init, 'hostname'), [['box']]);
   t.deepEqual(argsOf(init, 'domainname'), [['example.org']]);
   t.deepEqual(argsOf(init, 'propagation'), [['/', String((1 << 19) | (1 << 14))]]);
@@ -407,6 +407,37 @@ test('a limit that the host cannot have is refused before anything is made', asy
   );
 });
 
+// ---- Terminals and hooks ----
+
+test('a terminal is made where the container’s devices are, and is its console', async (t) => {
+  const { init } = await prepare({ 'process.terminal': true, 'process.consoleSize': { height: 24, width: 80 } });
+  t.deepEqual(argsOf(init, 'terminal'), [['24', '80']]);
+  const names = init.map(({ name }) => name);
+  t.is(names.indexOf('console'), names.indexOf('terminal') + 1);
+  t.true(names.indexOf('terminal') > names.lastIndexOf('mknod'));
+});
+
+test('hooks go to whoever runs them, with the state up to what changes', async (t) => {
+  const hook = { path: '/bin/hook', args: ['hook', 'a b'], env: ['A=1'], timeout: 3 };
+  const { init, monitor } = await prepare({
+    'hooks.prestart': [hook],
+    'hooks.createContainer': [{ path: '/bin/other' }],
+    'hooks.startContainer': [hook],
+  });
+  const [[bundle, root, network, state = ''] = []] = argsOf(monitor, 'hooks');
+  t.deepEqual([bundle, root, network], ['/run/bundle', `${BUNDLE}/rootfs`, '/proc/self/ns/net']);
+  t.like(JSON.parse(`${state}}`), { id: 'hello', bundle: '/run/bundle' });
+  t.deepEqual(argsOf(monitor, 'hook'), [
+    ['prestart', '/bin/hook', '3'],
+    ['createContainer', '/bin/other', '0'],
+  ]);
+  t.deepEqual(argsOf(monitor, 'hook-argument'), [['hook'], ['a b'], ['/bin/other']]);
+  t.deepEqual(argsOf(monitor, 'hook-environment'), [['A=1']]);
+  t.is(argsOf(init, 'pass-root').length, 1);
+  t.deepEqual(argsOf(init, 'hook'), [['startContainer', '/bin/hook', '3']]);
+  t.deepEqual(argsOf((await prepare()).monitor, 'hooks'), []);
+});
+
 // ---- What the backend does not do ----
 
 for (const [given, message] of [
@@ -414,10 +445,8 @@ for (const [given, message] of [
   [{ 'linux.namespaces': [{ type: 'mount', path: '/proc/self/ns/mnt' }] }, /linux\.namespaces/],
   [{ 'linux.namespaces': [{ type: 'mount' }, { type: 'time' }] }, /linux\.namespaces\[1\]/],
   [{ 'linux.namespaces': [{ type: 'mount' }, { type: 'pid', path: '/absent' }] }, /linux\.namespaces\[1\]\.path/],
-  [{ 'process.terminal': true }, /process\.terminal/],
-  [{ 'process.apparmorProfile': 'x' }, /process\.apparmorProfile is not supported by the lxc backend yet/],
-  [{ 'linux.seccomp': { defaultAction: 'SCMP_ACT_ALLOW' } }, /linux\.seccomp/],
-  [{ 'hooks.prestart': [{ path: '/x' }] }, /hooks/],
+  [{ 'process.selinuxLabel': 'x' }, /process\.selinuxLabel is not supported by the lxc backend yet/],
+  [{ 'linux.seccomp': { defaultAction: 'SCMP_ACT_NOTIFY' } }, /linux\.seccomp\.defaultAction is SCMP_ACT_NOTIFY/],
   [
     { mounts: [{ destination: '/a', type: 'tmpfs', source: 's', options: ['tmpcopyup'] }] },
     /mounts\[0\]\.options \(tmpcopyup\)/,

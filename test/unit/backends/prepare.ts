@@ -37,7 +37,7 @@ export async function prepareSpec(spec: Spec, options: Partial<LxcBackendOptions
     hierarchies: V2,
     ...options,
   });
-  const request = { namespace: 'default', id: 'hello', directory: DIRECTORY, spec };
+  const request = { namespace: 'default', id: 'hello', bundle: '/run/bundle', directory: DIRECTORY, spec };
   const { files, plan, cgroups } = await backend.prepare(request);
   return {
     config: parseLxcConfig(files.get('lxc.conf') ?? ''),

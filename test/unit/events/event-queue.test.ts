@@ -300,3 +300,40 @@ for (const end of ['finish', 'discard'] as const) {
     t.true(log.some(({ level, msg }) => level === 'warn' && /journal/.test(msg)));
   });
 }
+
+test('an exec that is gone leaves no event on disk, but for those that are still owed', async (t) => {
+  const dir = await tempDir(t);
+  const journal = path.join(dir, 'j');
+  const sink = await new Sink(t, dir).listen();
+  let release: (() => void) | undefined;
+  sink.answer = (topic) =>
+    topic.endsWith('held') ? new Promise<void>((resolve) => (release = resolve)) : Promise.resolve();
+  const { queue } = queueIn(t, journal, sink.target);
+  const add = (topic: string, execId?: string) => {
+    const { event } = entryOf(1, topic);
+    return queue.add(sink.target, execId === undefined ? event : { ...event, execId });
+  };
+  await add('start');
+  await add('exec-added', 'one');
+  await add('exec-added', 'two');
+  await add('held', 'one');
+  await add('exit', 'one');
+  await eventually(() => release);
+  await queue.forget('one');
+  t.deepEqual((await readdir(journal)).sort(), [
+    '00000001-start.sent',
+    '00000003-exec-added@two.sent',
+    '00000004-held@one.pending',
+    '00000005-exit@one.pending',
+  ]);
+  // Another one gets the id: its events are remembered.
+  await add('exec-added', 'one');
+  release?.();
+  await eventually(async () => ((await readdir(journal)).includes('00000006-exec-added@one.sent') ? true : undefined));
+  t.deepEqual((await readdir(journal)).sort(), [
+    '00000001-start.sent',
+    '00000003-exec-added@two.sent',
+    '00000006-exec-added@one.sent',
+  ]);
+  t.deepEqual([...(await new EventJournal(journal).read()).names], ['start', 'exec-added@two', 'exec-added@one']);
+});

@@ -96,11 +96,11 @@ test('commands are lines', async (t) => {
   const server = await listen(t, directory);
   const monitor = await Monitor.connect(directory, record().listener);
   const peer = await server.next();
-  monitor.start();
-  monitor.signal(15);
-  monitor.closeStdin();
-  monitor.abort();
-  monitor.release();
+  monitor.send('start');
+  monitor.send('signal 15');
+  monitor.send('close-stdin');
+  monitor.send('abort');
+  monitor.send('release');
   const expected = 'start\nsignal 15\nclose-stdin\nabort\nrelease\n';
   await eventually(() => (peer.said().length >= expected.length ? true : undefined));
   t.is(peer.said(), expected);
@@ -115,8 +115,8 @@ test('the end is told once, and commands after it are no fault', async (t) => {
   socket.end('exited 0 1 2\n');
   await eventually(() => (closed() === 1 ? true : undefined));
   t.is(messages.length, 1);
-  monitor.signal(9);
-  monitor.release();
+  monitor.send('signal 9');
+  monitor.send('release');
   await new Promise((resolve) => setTimeout(resolve, 20));
   t.is(closed(), 1);
 });
@@ -128,7 +128,7 @@ test('a connection that is reset is only closed', async (t) => {
   const monitor = await Monitor.connect(directory, listener);
   const { socket } = await server.next();
   socket.destroy();
-  for (let index = 0; index < 100; index++) monitor.signal(1);
+  for (let index = 0; index < 100; index++) monitor.send('signal 1');
   await eventually(() => (closed() === 1 ? true : undefined));
   t.pass();
 });
@@ -157,7 +157,7 @@ test('a monitor that waits is told its container first', async (t) => {
   const server = await listen(t, directory);
   const stream = connect(path.join(directory, 'monitor.sock'));
   const monitor = Monitor.run(stream, '/run/x/default/hello', record().listener);
-  monitor.start();
+  monitor.send('start');
   const peer = await server.next();
   await eventually(() => (peer.said().endsWith('start\n') ? true : undefined));
   t.is(peer.said(), 'run /run/x/default/hello\nstart\n');

@@ -43,7 +43,6 @@ test('fills in what is absent', (t) => {
       args: ['true'],
       env: [],
       cwd: '/',
-      capabilities: { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] },
       rlimits: [],
       noNewPrivileges: false,
     },
@@ -137,7 +136,7 @@ test('arguments stay exact', (t) => {
 test('unknown capabilities are left out with a warning, doubled ones once', (t) => {
   const bounding = ['CAP_CHOWN', 'CAP_FLY', 'CAP_CHOWN', 'CAP_CHECKPOINT_RESTORE'];
   const { value, warnings } = parse(minimalWith({ 'process.capabilities.bounding': bounding }));
-  t.deepEqual(value.process.capabilities.bounding, ['CAP_CHOWN', 'CAP_CHECKPOINT_RESTORE']);
+  t.deepEqual(value.process.capabilities?.bounding, ['CAP_CHOWN', 'CAP_CHECKPOINT_RESTORE']);
   t.deepEqual(warnings, [
     'config.json: process.capabilities.bounding: "CAP_FLY" is not a capability that Linux has; it is ignored',
   ]);

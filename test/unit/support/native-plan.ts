@@ -12,8 +12,9 @@ const NATIVE = new URL('../../../shim/native/', import.meta.url);
 /** How many arguments each operation takes, from the table of the native program that will read the plan. */
 function readArities(program: 'init' | 'monitor'): ReadonlyMap<string, number> {
   const source = readFileSync(new URL(`${program}/plan-operations.c`, NATIVE), 'utf8');
-  const table = source.slice(source.indexOf('plan_operation operations[]'));
-  const entries = [...table.matchAll(/\{"([a-z-]+)", (\d+), op_\w+\}/g)];
+  const shared = program === 'monitor' ? readFileSync(new URL('monitor/stream-operations.h', NATIVE), 'utf8') : '';
+  const table = shared + source.slice(source.indexOf('plan_operation operations[]'));
+  const entries = [...table.matchAll(/\{[\s\\]*"([a-z-]+)",[\s\\]*(\d+),[\s\\]*op_\w+[\s\\]*\}/g)];
   if (entries.length === 0) throw new Error(`${program}/plan-operations.c has no table of operations`);
   return new Map(entries.map(([, name = '', count = '']) => [name, Number(count)]));
 }

@@ -2,26 +2,16 @@ import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { CreateTaskRequest } from '../../../proto/gen/containerd/task/v2/task.ts';
-import type { Backend } from '../../../shim/backends/backend.ts';
 import { RunPaths } from '../../../shim/daemon/paths.ts';
-import { Plan } from '../../../shim/monitor/plan.ts';
 import { ContainerRegistry } from '../../../shim/task/container-registry.ts';
 import { recoverContainers, recoverJournals } from '../../../shim/task/recovery.ts';
+import { BARE_BACKEND } from '../../support/bare-backend.ts';
 import { Sink } from '../events/support.ts';
 import { minimal } from '../oci/documents.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 const STAND_IN = path.join(import.meta.dirname, 'support/stand-in-monitor.cjs');
-
-/** A backend that asks nothing of the host. */
-const backend: Backend = {
-  name: 'none',
-  driver: '/none/driver',
-  init: '/none/init',
-  prepare: () => Promise.resolve({ files: new Map([['init.plan', '']]), plan: new Plan(), cgroups: [] }),
-  translateResources: () => [],
-};
 
 /** The directories of daemons, a containerd for their events, and bundles. */
 export class RegistryWorld {
@@ -55,7 +45,7 @@ export class RegistryWorld {
   async daemon({ build = 'build-a', recover = true } = {}) {
     const paths = this.paths(build);
     const { logger, records } = recordingLogger();
-    const registry = new ContainerRegistry({ paths, backend, logger });
+    const registry = new ContainerRegistry({ paths, backend: BARE_BACKEND, logger });
     this.#t.teardown(() => {
       registry.close();
     });

@@ -12,6 +12,7 @@ import type { ExitRecord } from '../../../shim/monitor/messages.ts';
 import { Container } from '../../../shim/task/container.ts';
 import type { ContainerRecord } from '../../../shim/task/container-record.ts';
 import { eventually } from '../../support/eventually.ts';
+import { BARE_BACKEND } from '../../support/bare-backend.ts';
 import { Sink } from '../events/support.ts';
 import { recordingLogger, type LogRecord } from '../support/recording-logger.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -94,6 +95,7 @@ export const record = (target: EventTarget, changes: Partial<ContainerRecord> = 
   rootfs: [],
   target,
   cgroups: [],
+  execDefaults: { rlimits: [] },
   build: 'test',
   journal: 'hello@1',
   ...changes,
@@ -133,7 +135,7 @@ export async function world(
       logger,
       cleanUp,
       hostNetwork: '/proc/self/ns/net',
-      translateResources: () => [],
+      backend: BARE_BACKEND,
     });
   };
   let connections = 0;

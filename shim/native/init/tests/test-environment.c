@@ -10,25 +10,25 @@ static void complete(uid_t uid, const char *one, const char *other)
 {
 	int before = count_descriptors();
 
-	for (size_t i = 0; setup.environment && setup.environment[i]; i++)
-		free(setup.environment[i]);
-	free(setup.environment);
-	setup = (struct setup){.uid = uid, .environment = calloc(3, sizeof(char *))};
+	for (size_t i = 0; i < setup.environment.count; i++)
+		free(setup.environment.words[i]);
+	free(setup.environment.words);
+	setup = (struct setup){.uid = uid};
 	if (one)
-		setup.environment[setup.environment_count++] = strdup(one);
+		CHECK(append_word(&setup.environment, strdup(one)) == 0);
 	if (other)
-		setup.environment[setup.environment_count++] = strdup(other);
+		CHECK(append_word(&setup.environment, strdup(other)) == 0);
 	CHECK(complete_environment(&setup) == 0);
-	CHECK(!setup.environment[setup.environment_count]);
+	CHECK(!setup.environment.words[setup.environment.count]);
 	CHECK(count_descriptors() == before);
 }
 
 static void home_is(uid_t uid, const char *expected)
 {
 	complete(uid, "PATH=/bin", NULL);
-	CHECK(setup.environment_count == 2);
-	CHECK_TEXT(setup.environment[0], "PATH=/bin");
-	CHECK_TEXT(setup.environment[1], expected);
+	CHECK(setup.environment.count == 2);
+	CHECK_TEXT(setup.environment.words[0], "PATH=/bin");
+	CHECK_TEXT(setup.environment.words[1], expected);
 }
 
 static void enter_root_with_passwd(const char *text)
@@ -42,24 +42,24 @@ static void what_is_set_stays(void)
 {
 	enter_root_with_passwd("root:x:0:0:root:/root:/bin/sh\n");
 	complete(0, "HOME=/other", "PATH=/bin");
-	CHECK(setup.environment_count == 2);
-	CHECK_TEXT(setup.environment[0], "HOME=/other");
+	CHECK(setup.environment.count == 2);
+	CHECK_TEXT(setup.environment.words[0], "HOME=/other");
 	complete(0, "HOMER=/simpson", "XHOME=/x");
-	CHECK(setup.environment_count == 3);
-	CHECK_TEXT(setup.environment[2], "HOME=/root");
+	CHECK(setup.environment.count == 3);
+	CHECK_TEXT(setup.environment.words[2], "HOME=/root");
 	/* An environment that is empty altogether. */
 	complete(0, NULL, NULL);
-	CHECK(setup.environment_count == 1);
-	CHECK_TEXT(setup.environment[0], "HOME=/root");
+	CHECK(setup.environment.count == 1);
+	CHECK_TEXT(setup.environment.words[0], "HOME=/root");
 }
 
 static void an_empty_home_is_none(void)
 {
 	enter_root_with_passwd("root:x:0:0:root:/root:/bin/sh\n");
 	complete(0, "HOME=", "PATH=/bin");
-	CHECK(setup.environment_count == 2);
-	CHECK_TEXT(setup.environment[0], "HOME=/root");
-	CHECK_TEXT(setup.environment[1], "PATH=/bin");
+	CHECK(setup.environment.count == 2);
+	CHECK_TEXT(setup.environment.words[0], "HOME=/root");
+	CHECK_TEXT(setup.environment.words[1], "PATH=/bin");
 }
 
 static void the_users_first_line_counts(void)

@@ -19,8 +19,8 @@ static int find(const char *name, const char *one, const char *other)
 	arguments[0] = words[0];
 	environment[0] = words[1];
 	environment[1] = words[2];
-	setup = (struct setup){.arguments = arguments, .argument_count = 1, .environment = environment};
-	setup.environment_count = (one ? 1 : 0) + (other ? 1 : 0);
+	setup = (struct setup){.arguments = {arguments, 1}, .environment = {environment, 0}};
+	setup.environment.count = (one ? 1 : 0) + (other ? 1 : 0);
 	return find_executable(&setup) == 0 ? 0 : errno;
 }
 
@@ -166,7 +166,7 @@ static void what_is_too_long_is_no_overflow(void)
 	char *arguments[] = {name, NULL}, *variables[] = {path, NULL};
 
 	memset(name, 'x', sizeof(name) - 1);
-	setup = (struct setup){.arguments = arguments, .environment = variables, .environment_count = 1};
+	setup = (struct setup){.arguments = {arguments, 1}, .environment = {variables, 1}};
 	strcpy(path, "PATH=/bin:/sbin");
 	CHECK(find_executable(&setup) < 0 && errno == ENOENT);
 	CHECK_HOLDS(setup.failure, "exec: \"xxx");

@@ -1,6 +1,7 @@
 #include "operations.h"
 #include "testing/check.h"
 
+#include <sys/mount.h>
 #include <sys/utsname.h>
 
 static struct stat stat_of(const char *path)
@@ -80,7 +81,7 @@ static void values_are_written(void)
 	enter_empty_root();
 	before = count_descriptors();
 	CHECK(unshare(CLONE_NEWUTS) == 0);
-	CHECK(OPERATE("write", "/proc/sys/kernel/hostname", "written") == 0);
+	CHECK(OPERATE("write", "sys/kernel/hostname", "written") == 0);
 	CHECK(OPERATE("domainname", "of.domain") == 0);
 	CHECK(uname(&name) == 0);
 	CHECK_TEXT(name.nodename, "written");
@@ -88,9 +89,9 @@ static void values_are_written(void)
 	CHECK(OPERATE("hostname", "other") == 0);
 	CHECK(uname(&name) == 0);
 	CHECK_TEXT(name.nodename, "other");
-	CHECK(OPERATE("write", "/proc/sys/kernel/nothing", "1") == ENOENT);
+	CHECK(OPERATE("write", "sys/kernel/nothing", "1") == ENOENT);
 	CHECK_HOLDS(failure_text(ENOENT), "the.field: cannot open /proc/sys/kernel/nothing: ");
-	CHECK(OPERATE("write", "/proc/sys/kernel/printk_ratelimit", "many") == EINVAL);
+	CHECK(OPERATE("write", "sys/kernel/printk_ratelimit", "many") == EINVAL);
 	CHECK_HOLDS(failure_text(EINVAL), "cannot write \"many\" to /proc/sys/kernel/printk_ratelimit: ");
 	CHECK(count_descriptors() == before);
 }
@@ -106,17 +107,33 @@ static void a_value_is_written_whole_or_not_at_all(void)
 	name[sizeof(name) - 1] = '\0';
 	CHECK(OPERATE("hostname", name) == EINVAL);
 	CHECK_HOLDS(failure_text(EINVAL), "the.field: ");
-	CHECK(OPERATE("write", "/dev/zero", "") == 0);
-	CHECK(OPERATE("write", "/absent", "x") == ENOENT);
-	/* Nothing is made where there is nothing to write to. */
-	CHECK(access("/absent", F_OK) < 0);
-	CHECK(OPERATE("write", "/dev", "x") == EISDIR);
+	CHECK(OPERATE("write", "sys", "x") == EISDIR);
+}
+
+/* What an image or a volume lays on the way to a file of the kernel's is not written to. */
+static void values_go_to_the_kernel_alone(void)
+{
+	enter_empty_root();
+	CHECK(OPERATE("write", "self/comm", "x") == ELOOP);
+	CHECK(OPERATE("write", "../dev/zero", "x") == EXDEV);
+	CHECK(mount("none", "/proc/sys/kernel", "tmpfs", 0, NULL) == 0);
+	write_text("/proc/sys/kernel/hostname", "");
+	CHECK(OPERATE("write", "sys/kernel/hostname", "x") == EXDEV);
+	CHECK(mount("/proc/sys", "/proc", NULL, MS_BIND, NULL) == 0);
+	CHECK(OPERATE("write", "vm/swappiness", "60") == ENODEV);
+	CHECK(mount("none", "/proc", "tmpfs", 0, NULL) == 0);
+	write_text("/proc/comm", "");
+	CHECK(OPERATE("write", "comm", "x") == ENODEV);
 }
 
 static const struct check_test tests[] = {
-	{TEST(directories_get_their_mode)},  {TEST(devices_are_made_with_all_their_properties)},
-	{TEST(devices_that_are_there_stay)}, {TEST(links_are_made_and_stay)},
-	{TEST(values_are_written)},          {TEST(a_value_is_written_whole_or_not_at_all)},
+	{TEST(directories_get_their_mode)},
+	{TEST(devices_are_made_with_all_their_properties)},
+	{TEST(devices_that_are_there_stay)},
+	{TEST(links_are_made_and_stay)},
+	{TEST(values_are_written)},
+	{TEST(a_value_is_written_whole_or_not_at_all)},
+	{TEST(values_go_to_the_kernel_alone)},
 };
 
 CHECK_MAIN_IN_CHILDREN(tests)

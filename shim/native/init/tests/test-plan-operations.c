@@ -10,15 +10,15 @@ static void the_payload_is_what_was_said(void)
 		operate(
 			"arg", "sh", "env", "A=1", "arg", "", "arg", "two words\nand \"lines\"", "env", "B=", "cwd", "/x/ y",
 			NULL) == 0);
-	CHECK(setup.argument_count == 3);
-	CHECK_TEXT(setup.arguments[0], "sh");
-	CHECK_TEXT(setup.arguments[1], "");
-	CHECK_TEXT(setup.arguments[2], "two words\nand \"lines\"");
-	CHECK(!setup.arguments[3]);
-	CHECK(setup.environment_count == 2);
-	CHECK_TEXT(setup.environment[0], "A=1");
-	CHECK_TEXT(setup.environment[1], "B=");
-	CHECK(!setup.environment[2]);
+	CHECK(setup.arguments.count == 3);
+	CHECK_TEXT(setup.arguments.words[0], "sh");
+	CHECK_TEXT(setup.arguments.words[1], "");
+	CHECK_TEXT(setup.arguments.words[2], "two words\nand \"lines\"");
+	CHECK(!setup.arguments.words[3]);
+	CHECK(setup.environment.count == 2);
+	CHECK_TEXT(setup.environment.words[0], "A=1");
+	CHECK_TEXT(setup.environment.words[1], "B=");
+	CHECK(!setup.environment.words[2]);
 	CHECK_TEXT(setup.cwd, "/x/ y");
 }
 
@@ -32,12 +32,12 @@ static void lists_grow_as_long_as_they_must(void)
 		size += (size_t)sprintf(plan + size, "arg%c%d%cenv%c%d", 0, i, 0, 0, -i) + 1;
 	setup = (struct setup){.fds = {file_with(plan, size)}};
 	CHECK(run_setup_plan(&setup) == 0);
-	CHECK(setup.argument_count == COUNT && setup.environment_count == COUNT);
+	CHECK(setup.arguments.count == COUNT && setup.environment.count == COUNT);
 	for (int i = 0; i < COUNT; i++) {
-		CHECK(atoi(setup.arguments[i]) == i);
-		CHECK(atoi(setup.environment[i]) == -i);
+		CHECK(atoi(setup.arguments.words[i]) == i);
+		CHECK(atoi(setup.environment.words[i]) == -i);
 	}
-	CHECK(!setup.arguments[COUNT] && !setup.environment[COUNT]);
+	CHECK(!setup.arguments.words[COUNT] && !setup.environment.words[COUNT]);
 }
 
 static void a_plan_without_anything_to_execute_is_none(void)

@@ -162,7 +162,7 @@ static void a_set_up_that_fails_is_told(void)
 	struct init init = start_init();
 	struct gate_failure failure;
 
-	send_descriptors(&init, "field|linux.sysctl|write|/proc/sys/nothing|1|arg|true|");
+	send_descriptors(&init, "field|linux.sysctl|write|sys/nothing|1|arg|true|");
 	set_up(&init);
 	failure = receive_failure(&init);
 	CHECK(failure.error == ENOENT);

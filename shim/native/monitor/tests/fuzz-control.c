@@ -76,6 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		demand(answers[got - 1] == '\n');
 		demand(count_lines(answers, (size_t)got) <= count_lines(data + 1, size - 1));
 	}
+	/* Execs that could not be started. */
+	settle_execs(&monitor);
 	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
 		if (monitor.connections[i].fd >= 0)
 			close(monitor.connections[i].fd);

@@ -122,8 +122,8 @@ static void a_cgroup_in_use_is_refused_and_survives(void)
 	add(CGROUP_V1, "/used");
 	add(CGROUP_V1, "/later");
 	CHECK(make_cgroups(&monitor) < 0);
-	CHECK_HOLDS(monitor.failure.text, "linux.cgroupsPath: the cgroup ");
-	CHECK_HOLDS(monitor.failure.text, "/used is in use by another container");
+	CHECK_HOLDS(monitor.init.failure.text, "linux.cgroupsPath: the cgroup ");
+	CHECK_HOLDS(monitor.init.failure.text, "/used is in use by another container");
 	remove_cgroups(&monitor);
 	CHECK(!in_hierarchy(base, "/own") && in_hierarchy(base, "/used") && !in_hierarchy(base, "/later"));
 	CHECK(kill(stranger, 0) == 0);
@@ -132,7 +132,7 @@ static void a_cgroup_in_use_is_refused_and_survives(void)
 	kill(stranger, SIGKILL);
 	is_killed(stranger);
 	CHECK(mkdir(file_of("/used", "below"), 0755) == 0);
-	monitor.failed = false;
+	monitor.init.failed = false;
 	CHECK(make_cgroups(&monitor) < 0);
 	remove_cgroups(&monitor);
 	CHECK(in_hierarchy(base, "/used/below"));
@@ -174,13 +174,13 @@ static void paths_that_cannot_be_are_named(void)
 	add(CGROUP_V1, path);
 	errno = EBUSY;
 	CHECK(make_cgroups(&monitor) < 0);
-	CHECK(monitor.failure.error == ENAMETOOLONG);
-	CHECK_HOLDS(monitor.failure.text, "linux.cgroupsPath: cannot make the cgroup ");
+	CHECK(monitor.init.failure.error == ENAMETOOLONG);
+	CHECK_HOLDS(monitor.init.failure.text, "linux.cgroupsPath: cannot make the cgroup ");
 	remove_cgroups(&monitor);
 	monitor.cgroups[0] = (struct cgroup){CGROUP_V1, "/sys/fs/cgroup/absent", "/x"};
-	monitor.failed = false;
+	monitor.init.failed = false;
 	CHECK(make_cgroups(&monitor) < 0);
-	CHECK(monitor.failure.error == ENOENT);
+	CHECK(monitor.init.failure.error == ENOENT);
 	CHECK(count_descriptors() == before);
 	leave();
 }
@@ -221,13 +221,13 @@ static void settings_are_written_in_order(void)
 	CHECK_TEXT(read_text(file_of("/a", "pids.max")), "9\n");
 	monitor.settings[1].value = "many";
 	CHECK(apply_cgroup_settings(&monitor) < 0);
-	CHECK(monitor.failure.error == EINVAL);
-	CHECK_HOLDS(monitor.failure.text, "linux.resources.pids.limit: cannot write \"many\" to ");
-	CHECK_HOLDS(monitor.failure.text, "/a/pids.max: Invalid argument");
-	monitor.failed = false;
+	CHECK(monitor.init.failure.error == EINVAL);
+	CHECK_HOLDS(monitor.init.failure.text, "linux.resources.pids.limit: cannot write \"many\" to ");
+	CHECK_HOLDS(monitor.init.failure.text, "/a/pids.max: Invalid argument");
+	monitor.init.failed = false;
 	monitor.settings[1].file = file_of("/a", "pids.no-such-file");
 	CHECK(apply_cgroup_settings(&monitor) < 0);
-	CHECK(monitor.failure.error == ENOENT);
+	CHECK(monitor.init.failure.error == ENOENT);
 	remove_cgroups(&monitor);
 	free((char *)monitor.settings[0].file);
 	leave();

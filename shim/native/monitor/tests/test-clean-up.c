@@ -15,7 +15,7 @@ static int clean_up(void)
 {
 	monitor = (struct monitor){0};
 	monitor_initialize(&monitor);
-	return clean_up_after_monitor(&monitor, "/state");
+	return clean_up_after_monitor(&monitor, "/state", "/proc/self/ns/net");
 }
 
 static void enter(void)

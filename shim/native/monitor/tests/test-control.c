@@ -82,25 +82,25 @@ static void a_connection_begins_with_what_is_known(void)
 	fd = attach();
 	CHECK_TEXT(said(fd), "");
 	close(fd);
-	monitor.phase = PHASE_CREATED;
-	monitor.init_pid = 42;
-	monitor.init_start_time = 77;
+	monitor.init.phase = PHASE_CREATED;
+	monitor.init.pid = 42;
+	monitor.init.start_time = 77;
 	fd = attach();
 	CHECK_TEXT(said(fd), "created 42 77\n");
 	close(fd);
-	monitor.phase = PHASE_RUNNING;
-	monitor.started = true;
+	monitor.init.phase = PHASE_RUNNING;
+	monitor.is_announced = true;
 	fd = attach();
 	CHECK_TEXT(said(fd), "created 42 77\nrunning\n");
 	close(fd);
-	monitor.phase = PHASE_STOPPED;
-	monitor.exit_status = 137;
-	monitor.exited_at = (struct timespec){1700000000, 5};
+	monitor.init.phase = PHASE_STOPPED;
+	monitor.init.exit_status = 137;
+	monitor.init.exited_at = (struct timespec){1700000000, 5};
 	fd = attach();
 	CHECK_TEXT(said(fd), "created 42 77\nrunning\nexited 137 1700000000 5\n");
 	close(fd);
 	/* Created and ended, never started. */
-	monitor.started = false;
+	monitor.is_announced = false;
 	fd = attach();
 	CHECK_TEXT(said(fd), "created 42 77\nexited 137 1700000000 5\n");
 	close(fd);
@@ -113,8 +113,8 @@ static void a_failed_creation_is_told_as_that_alone(void)
 	int fd;
 
 	reset();
-	monitor.phase = PHASE_STOPPED;
-	monitor.init_pid = 42;
+	monitor.init.phase = PHASE_STOPPED;
+	monitor.init.pid = 42;
 	errno = ENOENT;
 	monitor_fail(&monitor, "no such\nthing");
 	fd = attach();
@@ -166,16 +166,16 @@ static void commands_may_come_in_pieces(void)
 
 	reset();
 	CHECK(pipe(pipe_fds) == 0);
-	monitor.streams[0].hold_fd = pipe_fds[1];
+	monitor.init.streams[0].hold_fd = pipe_fds[1];
 	fd = attach();
 	for (const char *next = text; *next; next++) {
 		const char byte[] = {*next, '\0'};
 
-		CHECK(monitor.released == false);
+		CHECK(monitor.init.released == false);
 		command(fd, byte);
-		CHECK((monitor.streams[0].hold_fd < 0) == (next - text >= 11));
+		CHECK((monitor.init.streams[0].hold_fd < 0) == (next - text >= 11));
 	}
-	CHECK(monitor.released);
+	CHECK(monitor.init.released);
 	CHECK_TEXT(said(fd), "");
 	close(pipe_fds[0]);
 	close(fd);
@@ -190,7 +190,7 @@ static void commands_may_come_together(void)
 	fd = attach();
 	command(fd, "signal 9\nsignal 10\nrelease\nsig");
 	CHECK_TEXT(said(fd), "signalled 3\nsignalled 3\n");
-	CHECK(monitor.released);
+	CHECK(monitor.init.released);
 	command(fd, "nal 1\n");
 	CHECK_TEXT(said(fd), "signalled 3\n");
 	close(fd);
@@ -209,9 +209,9 @@ static void answers_are_for_the_one_who_asked(void)
 		pause();
 		_exit(0);
 	}
-	monitor.phase = PHASE_RUNNING;
-	monitor.init_pid = child;
-	monitor.init_pidfd = lxcri_pidfd_open(child);
+	monitor.init.phase = PHASE_RUNNING;
+	monitor.init.pid = child;
+	monitor.init.pidfd = lxcri_pidfd_open(child);
 	one = attach();
 	other = attach();
 	said(one);
@@ -229,10 +229,10 @@ static void answers_are_for_the_one_who_asked(void)
 	/* Gone, though nobody has said so yet: a pid that is used again is not hit. */
 	command(one, "signal 9\n");
 	CHECK_TEXT(said(one), "signalled 3\n");
-	monitor.phase = PHASE_STOPPED;
+	monitor.init.phase = PHASE_STOPPED;
 	command(one, "signal 9\n");
 	CHECK_TEXT(said(one), "signalled 3\n");
-	close(monitor.init_pidfd);
+	close(monitor.init.pidfd);
 	close(one);
 	close(other);
 	release_all();
@@ -248,21 +248,38 @@ static void unknown_commands_are_warned_of(void)
 	CHECK_TEXT(
 		said(fd), "warning unknown command \"hello\"\nwarning unknown command \"release now\"\n"
 				  "warning unknown command \"\"\nwarning unknown command \"Start\"\n");
-	CHECK(monitor.released);
+	CHECK(monitor.init.released);
+	close(fd);
+	release_all();
+}
+
+static void execs_that_are_not_there_are_answered_for(void)
+{
+	int fd;
+
+	reset();
+	fd = attach();
+	command(fd, "exec one signal 9\nexec one release\nexec one close-stdin\n");
+	CHECK_TEXT(said(fd), "signalled 3\nexec one released\n");
+	command(fd, "exec one\n");
+	CHECK_TEXT(said(fd), "warning exec one: a command is missing\n");
+	command(fd, "exec one start 0 0\n");
+	CHECK_TEXT(said(fd), "exec one failed 3 the container's first process is not running\n");
+	CHECK(settle_execs(&monitor) == SETTLED && !monitor.execs);
 	close(fd);
 	release_all();
 }
 
 static void a_command_without_end_is_the_end(void)
 {
-	char text[200];
+	char text[300];
 	int fd, other;
 
 	reset();
 	fd = attach();
 	other = attach();
 	memset(text, 'x', sizeof(text));
-	text[63] = '\0';
+	text[sizeof(monitor.connections[0].line) - 1] = '\0';
 	command(fd, text);
 	CHECK(connection_of(1));
 	command(fd, "y");
@@ -364,21 +381,21 @@ static void the_next_daemon_finds_the_socket(void)
 	CHECK(is_close_on_exec(monitor.listener));
 	/* Nobody there yet: nothing happens, and nothing waits. */
 	accept_connection(&monitor);
-	monitor.phase = PHASE_CREATED;
-	monitor.init_pid = 42;
+	monitor.init.phase = PHASE_CREATED;
+	monitor.init.pid = 42;
 	fd = connect_to("monitor.sock");
 	accept_connection(&monitor);
 	CHECK_TEXT(said(fd), "created 42 0\n");
 	CHECK(is_close_on_exec(connection_of(0)->fd));
 	command(fd, "release\n");
-	CHECK(monitor.released);
+	CHECK(monitor.init.released);
 	close(fd);
 	close(monitor.listener);
 	release_all();
 	CHECK(count_descriptors() == before);
 	/* A second monitor in the same directory is a fault. */
 	CHECK(open_control(&monitor) < 0);
-	CHECK_HOLDS(monitor.failure.text, "cannot listen on monitor.sock: ");
+	CHECK_HOLDS(monitor.init.failure.text, "cannot listen on monitor.sock: ");
 	close(monitor.listener);
 	leave_temp_dir();
 	umask(mask);
@@ -393,6 +410,7 @@ static const struct check_test tests[] = {
 	{TEST(commands_may_come_together)},
 	{TEST(answers_are_for_the_one_who_asked)},
 	{TEST(unknown_commands_are_warned_of)},
+	{TEST(execs_that_are_not_there_are_answered_for)},
 	{TEST(a_command_without_end_is_the_end)},
 	{TEST(a_daemon_that_goes_makes_room)},
 	{TEST(a_daemon_that_does_not_read_is_dropped)},

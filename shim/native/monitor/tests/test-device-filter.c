@@ -58,8 +58,8 @@ static void the_program_decides(void)
 	before = count_descriptors();
 	CHECK(open_inside("/dev/zero") == 0);
 	result = attach(ALLOW);
-	if (result < 0 && (monitor.failure.error == EPERM || monitor.failure.error == EINVAL)) {
-		printf("# not tried: %s\n", monitor.failure.text);
+	if (result < 0 && (monitor.init.failure.error == EPERM || monitor.init.failure.error == EINVAL)) {
+		printf("# not tried: %s\n", monitor.init.failure.text);
 		CHECK(rmdir(cgroup) == 0);
 		return;
 	}
@@ -92,13 +92,13 @@ static void what_is_no_program_is_refused(void)
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		CHECK(attach(texts[i]) < 0);
-		CHECK(monitor.failure.error == EPROTO);
-		CHECK_HOLDS(monitor.failure.text, "linux.resources.devices: cannot attach the device filter: ");
+		CHECK(monitor.init.failure.error == EPROTO);
+		CHECK_HOLDS(monitor.init.failure.text, "linux.resources.devices: cannot attach the device filter: ");
 	}
 	memset(too_long, '0', sizeof(too_long) - 1);
-	CHECK(attach(too_long) < 0 && monitor.failure.error == EPROTO);
+	CHECK(attach(too_long) < 0 && monitor.init.failure.error == EPROTO);
 	/* What only the kernel can tell: an instruction that does not exist, and a cgroup that does not. */
-	CHECK(attach("ffffffffffffffff") < 0 && monitor.failure.error != EPROTO);
+	CHECK(attach("ffffffffffffffff") < 0 && monitor.init.failure.error != EPROTO);
 	strcpy(cgroup, "/sys/fs/cgroup/absent");
 	CHECK(attach(ALLOW) < 0);
 	CHECK(count_descriptors() == before);

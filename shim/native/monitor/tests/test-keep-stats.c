@@ -66,7 +66,7 @@ static void a_long_file_is_cut(void)
 static void nothing_of_a_container_that_never_was(void)
 {
 	enter();
-	monitor.failed = true;
+	monitor.init.failed = true;
 	keep_stats(&monitor);
 	CHECK(access("last-stats", F_OK) < 0);
 	leave_temp_dir();

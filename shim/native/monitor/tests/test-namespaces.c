@@ -23,8 +23,8 @@ static void the_type_must_be_the_one_that_is_named(void)
 	CHECK(check("pid", CLONE_NEWPID, "/proc/self/ns/pid") == 0);
 	CHECK(check("user", CLONE_NEWUSER, "/proc/self/ns/user") == 0);
 	CHECK(check("network", CLONE_NEWNET, "/proc/self/ns/ipc") < 0);
-	CHECK_TEXT(monitor.failure.text, "linux.namespaces[3].path: /proc/self/ns/ipc is no network namespace");
-	CHECK(monitor.failure.error == EINVAL);
+	CHECK_TEXT(monitor.init.failure.text, "linux.namespaces[3].path: /proc/self/ns/ipc is no network namespace");
+	CHECK(monitor.init.failure.error == EINVAL);
 	CHECK(count_descriptors() == before);
 }
 
@@ -36,12 +36,12 @@ static void what_is_no_namespace_is_refused(void)
 	enter_temp_dir();
 	CHECK(mkfifo("fifo", 0600) == 0);
 	write_text("file", "");
-	CHECK(check("pid", CLONE_NEWPID, "fifo") < 0 && monitor.failure.error == EINVAL);
-	CHECK(check("pid", CLONE_NEWPID, "file") < 0 && monitor.failure.error == EINVAL);
-	CHECK(check("pid", CLONE_NEWPID, "/") < 0 && monitor.failure.error == EINVAL);
-	CHECK(check("pid", CLONE_NEWPID, "/dev/null") < 0 && monitor.failure.error == EINVAL);
-	CHECK(check("pid", CLONE_NEWPID, "absent") < 0 && monitor.failure.error == ENOENT);
-	CHECK_HOLDS(monitor.failure.text, "linux.namespaces[3].path: cannot open absent: ");
+	CHECK(check("pid", CLONE_NEWPID, "fifo") < 0 && monitor.init.failure.error == EINVAL);
+	CHECK(check("pid", CLONE_NEWPID, "file") < 0 && monitor.init.failure.error == EINVAL);
+	CHECK(check("pid", CLONE_NEWPID, "/") < 0 && monitor.init.failure.error == EINVAL);
+	CHECK(check("pid", CLONE_NEWPID, "/dev/null") < 0 && monitor.init.failure.error == EINVAL);
+	CHECK(check("pid", CLONE_NEWPID, "absent") < 0 && monitor.init.failure.error == ENOENT);
+	CHECK_HOLDS(monitor.init.failure.text, "linux.namespaces[3].path: cannot open absent: ");
 	CHECK(count_descriptors() == before);
 	leave_temp_dir();
 }

@@ -28,12 +28,12 @@ static void everything_is_noted(void)
 			   "cgroup|v1|/sys/fs/cgroup/pids|/a/b|cgroup|v1-cpuset|/c|/d|cgroup|v2|/e|/f|"
 			   "field|linux.resources.pids|cgroup-set|/x/pids.max|max|device-filter|/e/f|b4|order|one|order||");
 	CHECK(read_it() == 0);
-	CHECK_TEXT(monitor.streams[0].path, "/in");
-	CHECK(!monitor.streams[0].create);
-	CHECK_TEXT(monitor.streams[1].path, "/log");
-	CHECK(monitor.streams[1].create);
-	CHECK_TEXT(monitor.streams[2].path, "");
-	CHECK(monitor.gives_streams && monitor.stream_uid == 5 && monitor.stream_gid == 4294967294u);
+	CHECK_TEXT(monitor.init.streams[0].path, "/in");
+	CHECK(!monitor.init.streams[0].create);
+	CHECK_TEXT(monitor.init.streams[1].path, "/log");
+	CHECK(monitor.init.streams[1].create);
+	CHECK_TEXT(monitor.init.streams[2].path, "");
+	CHECK(monitor.stream_owner.given && monitor.stream_owner.uid == 5 && monitor.stream_owner.gid == 4294967294u);
 	CHECK(monitor.mount_count == 1);
 	CHECK_TEXT(monitor.mounts[0].directory, "/layers");
 	CHECK_TEXT(monitor.mounts[0].source, "overlay");
@@ -82,10 +82,10 @@ static void what_is_wrong_is_refused(void)
 	for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
 		write_plan("%s", plans[i]);
 		CHECK(read_it() < 0);
-		CHECK_HOLDS(monitor.failure.text, "cannot read monitor.plan: ");
+		CHECK_HOLDS(monitor.init.failure.text, "cannot read monitor.plan: ");
 	}
 	CHECK(unlink("monitor.plan") == 0);
-	CHECK(read_it() < 0 && monitor.failure.error == ENOENT);
+	CHECK(read_it() < 0 && monitor.init.failure.error == ENOENT);
 	CHECK(mkdir("monitor.plan", 0700) == 0);
 	CHECK(read_it() < 0);
 	CHECK(count_descriptors() == before);
@@ -118,9 +118,9 @@ static void too_much_is_refused(void)
 		write_plan("%s", text);
 		CHECK(read_it() == 0);
 		write_plan("%s%s", text, lists[i].operation);
-		CHECK(read_it() < 0 && monitor.failure.error == E2BIG);
+		CHECK(read_it() < 0 && monitor.init.failure.error == E2BIG);
 		snprintf(expected, sizeof(expected), "the.field: there are more than %d %s", lists[i].most, lists[i].what);
-		CHECK_TEXT(monitor.failure.text, expected);
+		CHECK_TEXT(monitor.init.failure.text, expected);
 	}
 	leave_temp_dir();
 }

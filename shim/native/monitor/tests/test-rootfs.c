@@ -148,8 +148,8 @@ static void what_cannot_be_mounted_is_named(void)
 	add("", "tmpfs", "/rootfs", "tmpfs", 0, "");
 	add("", "what", "/rootfs", "nosuchfs", 0, "");
 	CHECK(mount_rootfs(&monitor) < 0);
-	CHECK(monitor.failure.error == ENODEV);
-	CHECK_TEXT(monitor.failure.text, "rootfs[1]: cannot mount what (nosuchfs) on /rootfs: No such device");
+	CHECK(monitor.init.failure.error == ENODEV);
+	CHECK_TEXT(monitor.init.failure.text, "rootfs[1]: cannot mount what (nosuchfs) on /rootfs: No such device");
 	/* The first one is there, and is removed. */
 	CHECK(mounts_on("/rootfs") == 1);
 	unmount_rootfs(&monitor);
@@ -162,11 +162,11 @@ static void a_directory_that_is_missing_is_named(void)
 	enter();
 	add("/absent", "overlay", "/rootfs", "overlay", 0, "lowerdir=1:2");
 	CHECK(mount_rootfs(&monitor) < 0);
-	CHECK_TEXT(monitor.failure.text, "rootfs[0]: cannot enter /absent: No such file or directory");
+	CHECK_TEXT(monitor.init.failure.text, "rootfs[0]: cannot enter /absent: No such file or directory");
 	directory_is("/state");
 	/* Also when it was entered in vain. */
 	monitor.mount_count = 0;
-	monitor.failed = false;
+	monitor.init.failed = false;
 	add("/source", "overlay", "/rootfs", "nosuchfs", 0, "lowerdir=1:2");
 	CHECK(mount_rootfs(&monitor) < 0);
 	directory_is("/state");

@@ -52,10 +52,11 @@ static void fail_set_up(void)
 
 static int wait_for_go(void)
 {
+	struct gate_size asked;
+	size_t size = sizeof(asked), count = 1;
 	int report = -1;
-	size_t count = 1;
 
-	if (gate_receive(GATE_FD, NULL, NULL, &report, &count, NULL) != GATE_GO || count != 1)
+	if (gate_receive(GATE_FD, &asked, &size, &report, &count, NULL) != GATE_GO || count != 1)
 		_exit(98);
 	return report;
 }

@@ -16,19 +16,19 @@ static void each_phase_is_written(void)
 {
 	enter_temp_dir();
 	reset();
-	monitor.phase = PHASE_CREATED;
-	monitor.init_pid = 4194304;
-	monitor.init_start_time = UINT64_MAX;
-	write_status(&monitor);
+	monitor.init.phase = PHASE_CREATED;
+	monitor.init.pid = 4194304;
+	monitor.init.start_time = UINT64_MAX;
+	write_status(&monitor.init);
 	CHECK_TEXT(read_text("status"), "phase created\nstarted 0\npid 4194304 18446744073709551615\n");
-	monitor.phase = PHASE_RUNNING;
-	monitor.started = true;
-	write_status(&monitor);
+	monitor.init.phase = PHASE_RUNNING;
+	monitor.init.started = true;
+	write_status(&monitor.init);
 	CHECK_TEXT(read_text("status"), "phase running\nstarted 1\npid 4194304 18446744073709551615\n");
-	monitor.phase = PHASE_STOPPED;
-	monitor.exit_status = 255;
-	monitor.exited_at = (struct timespec){1700000000, 999999999};
-	write_status(&monitor);
+	monitor.init.phase = PHASE_STOPPED;
+	monitor.init.exit_status = 255;
+	monitor.init.exited_at = (struct timespec){1700000000, 999999999};
+	write_status(&monitor.init);
 	CHECK_TEXT(
 		read_text("status"), "phase stopped\nstarted 1\npid 4194304 18446744073709551615\n"
 							 "exit 255 1700000000 999999999\n");
@@ -43,15 +43,15 @@ static void what_was_written_is_read_back(void)
 	reset();
 	for (int phase = PHASE_CREATING; phase <= PHASE_STOPPED; phase++) {
 		reset();
-		monitor.phase = (enum phase)phase;
-		monitor.started = phase >= PHASE_RUNNING;
-		monitor.init_pid = 100 + phase;
-		monitor.init_start_time = 1ull << 60;
-		write_status(&monitor);
+		monitor.init.phase = (enum phase)phase;
+		monitor.init.started = phase >= PHASE_RUNNING;
+		monitor.init.pid = 100 + phase;
+		monitor.init.start_time = 1ull << 60;
+		write_status(&monitor.init);
 		reset();
-		CHECK(read_status(&monitor) == 0);
-		CHECK((int)monitor.phase == phase && monitor.started == (phase >= PHASE_RUNNING));
-		CHECK(monitor.init_pid == 100 + phase && monitor.init_start_time == 1ull << 60);
+		CHECK(read_status(&monitor.init) == 0);
+		CHECK((int)monitor.init.phase == phase && monitor.init.started == (phase >= PHASE_RUNNING));
+		CHECK(monitor.init.pid == 100 + phase && monitor.init.start_time == 1ull << 60);
 	}
 	leave_temp_dir();
 }
@@ -73,11 +73,11 @@ static void what_is_no_status_changes_nothing(void)
 	enter_temp_dir();
 	reset();
 	before = count_descriptors();
-	CHECK(read_status(&monitor) < 0);
+	CHECK(read_status(&monitor.init) < 0);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		write_text("status", texts[i]);
-		CHECK(read_status(&monitor) < 0);
-		CHECK(monitor.phase == PHASE_CREATING && !monitor.started && !monitor.init_pid);
+		CHECK(read_status(&monitor.init) < 0);
+		CHECK(monitor.init.phase == PHASE_CREATING && !monitor.init.started && !monitor.init.pid);
 	}
 	CHECK(count_descriptors() == before);
 	leave_temp_dir();
@@ -90,12 +90,12 @@ static void without_room_for_a_new_file_the_old_one_is_used(void)
 
 	enter_temp_dir();
 	reset();
-	monitor.phase = PHASE_STOPPED;
-	write_status(&monitor);
+	monitor.init.phase = PHASE_STOPPED;
+	write_status(&monitor.init);
 	before = count_descriptors();
 	CHECK(mkdir("status.new", 0700) == 0);
-	monitor.phase = PHASE_RUNNING;
-	write_status(&monitor);
+	monitor.init.phase = PHASE_RUNNING;
+	write_status(&monitor.init);
 	/* Shorter than before, and nothing of that is left. */
 	CHECK_TEXT(read_text("status"), "phase running\nstarted 0\npid 0 0\n");
 	CHECK(count_descriptors() == before);
@@ -111,12 +111,12 @@ static void a_write_that_fails_altogether_is_no_end(void)
 	reset();
 	before = count_descriptors();
 	CHECK(mkdir("status.new", 0700) == 0);
-	monitor.phase = PHASE_RUNNING;
-	write_status(&monitor);
+	monitor.init.phase = PHASE_RUNNING;
+	write_status(&monitor.init);
 	CHECK(!status_exists());
 	CHECK(count_descriptors() == before);
 	CHECK(rmdir("status.new") == 0);
-	write_status(&monitor);
+	write_status(&monitor.init);
 	CHECK(status_exists());
 	CHECK_HOLDS(read_text("status"), "phase running\n");
 	leave_temp_dir();

@@ -13,23 +13,23 @@ static int open_with(const char *in, const char *out, const char *err)
 {
 	monitor = (struct monitor){0};
 	monitor_initialize(&monitor);
-	monitor.streams[0].path = in ? in : "";
-	monitor.streams[1].path = out ? out : "";
-	monitor.streams[2].path = err ? err : "";
-	return open_streams(&monitor);
+	monitor.init.streams[0].path = in ? in : "";
+	monitor.init.streams[1].path = out ? out : "";
+	monitor.init.streams[2].path = err ? err : "";
+	return open_streams(&monitor.init, &monitor.stream_owner);
 }
 
 static int payload(int number)
 {
-	return monitor.streams[number].payload_fd;
+	return monitor.init.streams[number].payload_fd;
 }
 
 /* What the container would do: its descriptors are taken by the init, and closed here. */
 static int take_payload(int number)
 {
-	int fd = monitor.streams[number].payload_fd;
+	int fd = monitor.init.streams[number].payload_fd;
 
-	monitor.streams[number].payload_fd = -1;
+	monitor.init.streams[number].payload_fd = -1;
 	return fd;
 }
 
@@ -70,8 +70,8 @@ static void enter_with_fifos(void)
 /* Nothing of a test stays open. */
 static void leave(int before)
 {
-	monitor.released = true;
-	settle_streams(&monitor);
+	monitor.init.released = true;
+	settle_streams(&monitor.init);
 	CHECK(count_descriptors() == before);
 	leave_temp_dir();
 }
@@ -87,10 +87,10 @@ static void without_paths_there_is_nothing(void)
 		CHECK(fstat(payload(i), &st) == 0 && st.st_rdev == makedev(1, 3));
 		CHECK((fcntl(payload(i), F_GETFL) & O_ACCMODE) == (i ? O_WRONLY : O_RDONLY));
 		CHECK(is_close_on_exec(payload(i)));
-		CHECK(monitor.streams[i].hold_fd < 0);
+		CHECK(monitor.init.streams[i].hold_fd < 0);
 	}
-	close_payload_streams(&monitor);
-	CHECK(!settle_streams(&monitor));
+	close_payload_streams(&monitor.init);
+	CHECK(!settle_streams(&monitor.init));
 	leave(before);
 }
 
@@ -103,7 +103,7 @@ static void fifos_are_opened_at_once_and_block_later(void)
 	CHECK(open_with("in", "out", "err") == 0);
 	for (int i = 0; i < 3; i++) {
 		CHECK(!(fcntl(payload(i), F_GETFL) & O_NONBLOCK));
-		CHECK(is_close_on_exec(payload(i)) && is_close_on_exec(monitor.streams[i].hold_fd));
+		CHECK(is_close_on_exec(payload(i)) && is_close_on_exec(monitor.init.streams[i].hold_fd));
 	}
 	leave(before);
 }
@@ -147,8 +147,8 @@ static void a_client_that_goes_is_no_end_of_input(void)
 	client = client_opens("in", O_WRONLY);
 	say(client, "two");
 	/* CloseIO: the client's own end is still open. */
-	close_stdin(&monitor);
-	close_stdin(&monitor);
+	close_stdin(&monitor.init);
+	close_stdin(&monitor.init);
 	CHECK_TEXT(hear(in), "two");
 	CHECK_TEXT(hear(in), "");
 	close(client);
@@ -171,7 +171,7 @@ static void a_reader_gets_the_rest_and_then_the_end(void)
 	CHECK_TEXT(hear(client), "the rest");
 	CHECK_TEXT(hear(client), "");
 	close(out);
-	CHECK(!settle_streams(&monitor));
+	CHECK(!settle_streams(&monitor.init));
 	CHECK(!hear(client));
 	close(client);
 	leave(before);
@@ -188,7 +188,7 @@ static void a_slow_reader_gets_the_rest_too(void)
 	out = take_payload(1);
 	say(out, "the rest");
 	close(out);
-	CHECK(!settle_streams(&monitor));
+	CHECK(!settle_streams(&monitor.init));
 	CHECK_TEXT(hear(client), "the rest");
 	CHECK(!hear(client));
 	close(client);
@@ -209,15 +209,15 @@ static void output_that_nobody_reads_is_kept_until_somebody_does(void)
 	close(out);
 	close(err);
 	for (int i = 0; i < 3; i++)
-		CHECK(settle_streams(&monitor));
+		CHECK(settle_streams(&monitor.init));
 	client = client_opens("out", O_RDONLY);
 	/* The other one is still kept. */
-	CHECK(settle_streams(&monitor));
+	CHECK(settle_streams(&monitor.init));
 	CHECK_TEXT(hear(client), "output");
 	CHECK(!hear(client));
 	close(client);
 	client = client_opens("err", O_RDONLY);
-	CHECK(!settle_streams(&monitor));
+	CHECK(!settle_streams(&monitor.init));
 	CHECK_TEXT(hear(client), "errors");
 	CHECK(!hear(client));
 	close(client);
@@ -234,9 +234,9 @@ static void a_release_gives_up_what_nobody_reads(void)
 	out = take_payload(1);
 	say(out, "output");
 	close(out);
-	CHECK(settle_streams(&monitor));
-	monitor.released = true;
-	CHECK(!settle_streams(&monitor));
+	CHECK(settle_streams(&monitor.init));
+	monitor.init.released = true;
+	CHECK(!settle_streams(&monitor.init));
 	leave(before);
 }
 
@@ -251,7 +251,7 @@ static void a_fifo_that_is_gone_keeps_nothing(void)
 	say(out, "output");
 	close(out);
 	CHECK(unlink("out") == 0);
-	CHECK(!settle_streams(&monitor));
+	CHECK(!settle_streams(&monitor.init));
 	leave(before);
 }
 
@@ -261,9 +261,9 @@ static void a_creation_that_failed_lets_go_of_all(void)
 
 	enter_with_fifos();
 	CHECK(open_with("in", "out", "absent") < 0);
-	CHECK_TEXT(monitor.failure.text, "cannot open stderr (absent): No such file or directory");
-	CHECK(monitor.failure.error == ENOENT);
-	CHECK(!settle_streams(&monitor));
+	CHECK_TEXT(monitor.init.failure.text, "cannot open stderr (absent): No such file or directory");
+	CHECK(monitor.init.failure.error == ENOENT);
+	CHECK(!settle_streams(&monitor.init));
 	leave(before);
 }
 
@@ -282,7 +282,7 @@ static void one_fifo_may_serve_both_outputs(void)
 	CHECK_TEXT(hear(client), "one two");
 	close(out);
 	close(err);
-	CHECK(!settle_streams(&monitor));
+	CHECK(!settle_streams(&monitor.init));
 	CHECK(!hear(client));
 	close(client);
 	leave(before);
@@ -302,13 +302,13 @@ static void files_are_appended_to(void)
 	say(payload(1), "one ");
 	say(payload(2), "two");
 	CHECK_TEXT(read_text("output"), "before one two");
-	CHECK(!settle_streams(&monitor));
+	CHECK(!settle_streams(&monitor.init));
 	/* With log-file, one that is not there is made. */
 	monitor = (struct monitor){0};
 	monitor_initialize(&monitor);
-	monitor.streams[1] = (struct stream){"log", true, -1, -1};
-	monitor.streams[2] = (struct stream){"log", true, -1, -1};
-	CHECK(open_streams(&monitor) == 0);
+	monitor.init.streams[1] = (struct stream){"log", true, -1, -1};
+	monitor.init.streams[2] = (struct stream){"log", true, -1, -1};
+	CHECK(open_streams(&monitor.init, &monitor.stream_owner) == 0);
 	say(payload(1), "one ");
 	say(payload(2), "two");
 	CHECK_TEXT(read_text("log"), "one two");
@@ -326,8 +326,8 @@ static void a_fifo_in_place_of_a_log_is_a_fifo(void)
 	enter_with_fifos();
 	monitor = (struct monitor){0};
 	monitor_initialize(&monitor);
-	monitor.streams[1] = (struct stream){"out", true, -1, -1};
-	CHECK(open_streams(&monitor) == 0);
+	monitor.init.streams[1] = (struct stream){"out", true, -1, -1};
+	CHECK(open_streams(&monitor.init, &monitor.stream_owner) == 0);
 	say(payload(1), "output");
 	client = client_opens("out", O_RDONLY);
 	CHECK_TEXT(hear(client), "output");
@@ -342,17 +342,17 @@ static void paths_that_cannot_be_streams_are_refused(void)
 	enter_with_fifos();
 	CHECK(mkdir("directory", 0755) == 0);
 	CHECK(open_with(NULL, "directory", NULL) < 0);
-	CHECK_TEXT(monitor.failure.text, "cannot open stdout (directory): Is a directory");
-	close_payload_streams(&monitor);
+	CHECK_TEXT(monitor.init.failure.text, "cannot open stdout (directory): Is a directory");
+	close_payload_streams(&monitor.init);
 	CHECK(open_with("absent", NULL, NULL) < 0);
-	CHECK_TEXT(monitor.failure.text, "cannot open stdin (absent): No such file or directory");
-	close_payload_streams(&monitor);
+	CHECK_TEXT(monitor.init.failure.text, "cannot open stdin (absent): No such file or directory");
+	close_payload_streams(&monitor.init);
 	/* In a directory that is missing, a log cannot be made either. */
 	monitor = (struct monitor){0};
 	monitor_initialize(&monitor);
-	monitor.streams[1] = (struct stream){"absent/log", true, -1, -1};
-	CHECK(open_streams(&monitor) < 0);
-	CHECK(monitor.failure.error == ENOENT);
+	monitor.init.streams[1] = (struct stream){"absent/log", true, -1, -1};
+	CHECK(open_streams(&monitor.init, &monitor.stream_owner) < 0);
+	CHECK(monitor.init.failure.error == ENOENT);
 	leave(before);
 }
 
@@ -367,12 +367,12 @@ static void fifos_are_given_to_the_containers_root(void)
 	write_text("file", "");
 	monitor = (struct monitor){0};
 	monitor_initialize(&monitor);
-	monitor.gives_streams = true;
-	monitor.stream_uid = 100000;
-	monitor.stream_gid = 100001;
-	monitor.streams[1].path = "out";
-	monitor.streams[2].path = "file";
-	CHECK(open_streams(&monitor) == 0);
+	monitor.stream_owner.given = true;
+	monitor.stream_owner.uid = 100000;
+	monitor.stream_owner.gid = 100001;
+	monitor.init.streams[1].path = "out";
+	monitor.init.streams[2].path = "file";
+	CHECK(open_streams(&monitor.init, &monitor.stream_owner) == 0);
 	CHECK(stat("out", &st) == 0 && st.st_uid == 100000 && st.st_gid == 100001);
 	CHECK(stat("file", &st) == 0 && st.st_uid == 0);
 	leave(before);

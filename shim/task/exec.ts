@@ -1,0 +1,217 @@
+import { StatusError, Code, failedPrecondition, notFound } from '../../common/errors.ts';
+import { SerialQueue } from '../../common/serial-queue.ts';
+import { taskExecAdded, taskExecExit, taskExecStarted } from '../events/task-events.ts';
+import type { ExecMessage, ExitRecord, MonitorStatus, ProcessIdentity } from '../monitor/messages.ts';
+import type { Announcements } from './announcements.ts';
+import { Deferred } from './deferred.ts';
+import { removeExec, type ExecRecord } from './exec-record.ts';
+import {
+  CANNOT_DELETE_RUNNING,
+  CANNOT_RESIZE_STOPPED,
+  PROCESS_ALREADY_FINISHED,
+  PROCESS_NOT_CREATED,
+  execFailed,
+  initNotRunning,
+  processDoesNotExist,
+} from './messages.ts';
+import type { MonitorLink } from './monitor-link.ts';
+import type { Stdio } from './stdio.ts';
+import {
+  checkSignalled,
+  plainError,
+  resizeCommand,
+  type ProcessStatus,
+  type TaskProcess,
+  type TerminalSize,
+} from './task-process.ts';
+
+const ESRCH = 3;
+const FAILED_STATUS = 255;
+
+const now = () => ({ seconds: BigInt(Math.floor(Date.now() / 1000)), nanoseconds: 0 });
+
+/** The container that an exec is in. */
+export interface ExecContainer {
+  readonly id: string;
+  /** The state directory. */
+  readonly directory: string;
+  readonly status: ProcessStatus;
+  /** A path of the host's network namespace. */
+  readonly hostNetwork: string;
+  readonly link: MonitorLink;
+  readonly announcements: Announcements;
+}
+
+/** A process beside the container's first one. The monitor starts it, and tells what becomes of it. */
+export class Exec implements TaskProcess {
+  readonly execId: string;
+  readonly stdio: Stdio;
+  readonly #container: ExecContainer;
+  readonly #prefix: string;
+  readonly #queue = new SerialQueue();
+  #exited = new Deferred<ExitRecord>();
+  readonly #released = new Deferred<void>();
+  /** Of the start that is under way. */
+  #started: Deferred<void> | undefined;
+  #status: 'created' | 'running' | 'stopped' = 'created';
+  #process: ProcessIdentity = { pid: 0, startTime: 0n };
+  #exit: ExitRecord | undefined;
+  #terminalSize: TerminalSize | undefined;
+  #releasing = false;
+  #deleted = false;
+
+  constructor(record: ExecRecord, container: ExecContainer) {
+    this.execId = record.execId;
+    this.stdio = record.stdio;
+    this.#container = container;
+    this.#prefix = `exec ${record.execId} `;
+  }
+
+  /** A container's pause is every process's: containerd, pkg/process/exec.go, Status. */
+  get status(): ProcessStatus {
+    return this.#status !== 'stopped' && this.#container.status === 'paused' ? 'paused' : this.#status;
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  get exit(): ExitRecord | undefined {
+    return this.#exit;
+  }
+
+  /** Tells clients that it is there. */
+  async announce(): Promise<void> {
+    await this.#container.announcements.once(taskExecAdded(this.#container.id, this.execId));
+  }
+
+  /** Takes up what an earlier daemon's monitor wrote of it. */
+  recover(status: MonitorStatus | undefined): void {
+    if (status === undefined) return;
+    this.receive({ type: 'running', process: status.init });
+    if (status.exit !== undefined) this.receive({ type: 'exited', exit: status.exit });
+  }
+
+  start(): Promise<number> {
+    return this.#queue.run(async () => {
+      if (this.#deleted) throw notFound(processDoesNotExist(this.execId));
+      if (this.#status === 'running') throw plainError('cannot start a running process');
+      if (this.#status === 'stopped') throw plainError('cannot start a stopped process');
+      this.#checkContainer();
+      const started = new Deferred<void>();
+      this.#started = started;
+      this.#askStart();
+      try {
+        await started.promise;
+      } catch (error) {
+        this.#endWaiting();
+        throw error;
+      } finally {
+        this.#started = undefined;
+      }
+      return this.pid;
+    });
+  }
+
+  /** Whoever waits for a process that could not be started waits for nothing; it may be started again. */
+  #endWaiting(): void {
+    if (this.#status !== 'created') return;
+    this.#exited.resolve({ status: FAILED_STATUS, ...now() });
+    this.#exited = new Deferred<ExitRecord>();
+  }
+
+  #askStart(): void {
+    const { width, height } = this.#terminalSize ?? { width: 0, height: 0 };
+    this.#container.link.send(`${this.#prefix}start ${height} ${width} ${this.#container.hostNetwork}`);
+  }
+
+  #checkContainer(): void {
+    const { id, status } = this.#container;
+    if (status === 'paused') throw plainError(execFailed('cannot exec in a paused container'));
+    if (status === 'stopped') throw failedPrecondition(initNotRunning(id));
+  }
+
+  wait(): Promise<ExitRecord> {
+    return this.#exited.promise;
+  }
+
+  async kill(signal: number): Promise<void> {
+    if (this.#status === 'stopped') throw notFound(PROCESS_ALREADY_FINISHED);
+    // One whose start hangs has a process that may be killed.
+    if (this.#status === 'created' && this.#started === undefined) throw failedPrecondition(PROCESS_NOT_CREATED);
+    checkSignalled(await this.#container.link.signal(signal, this.#prefix), signal);
+  }
+
+  closeStdin(): void {
+    this.#container.link.send(`${this.#prefix}close-stdin`);
+  }
+
+  resize(size: TerminalSize): void {
+    const command = resizeCommand(size);
+    if (!this.stdio.terminal) return;
+    if (this.#status === 'stopped') throw plainError(CANNOT_RESIZE_STOPPED);
+    this.#terminalSize = size;
+    if (this.#status === 'running' || this.#started !== undefined) this.#container.link.send(this.#prefix + command);
+  }
+
+  /** Removes one that has ended, or does not run: its start was not asked for, or failed. */
+  delete(): Promise<ExitRecord | undefined> {
+    return this.#queue.run(async () => {
+      if (this.#deleted) throw notFound(processDoesNotExist(this.execId));
+      if (this.#status === 'running') throw plainError(CANNOT_DELETE_RUNNING);
+      const { link, directory, announcements } = this.#container;
+      // Also one that is not known to have been started: an earlier daemon may have asked for it.
+      if (this.#container.status !== 'stopped') {
+        this.#releasing = true;
+        link.send(`${this.#prefix}release`);
+        await this.#released.promise;
+      }
+      await removeExec(directory, this.execId);
+      this.#deleted = true;
+      await announcements.forgetExec(this.execId);
+      this.#exited.reject(notFound(processDoesNotExist(this.execId)));
+      return this.#exit;
+    });
+  }
+
+  /** The connection to the monitor is a new one: what was asked on the old one may be lost. */
+  reconnected(): void {
+    if (this.#started !== undefined) this.#askStart();
+    if (this.#releasing) this.#container.link.send(`${this.#prefix}release`);
+  }
+
+  /** The container has ended, and every process of it. */
+  containerEnded(exit: ExitRecord): void {
+    this.#released.resolve();
+    this.#started?.reject(failedPrecondition(initNotRunning(this.#container.id)));
+    if (this.#status === 'running') this.receive({ type: 'exited', exit });
+  }
+
+  receive(message: ExecMessage): void {
+    switch (message.type) {
+      case 'running':
+        if (this.#status !== 'created') break;
+        this.#status = 'running';
+        this.#process = message.process;
+        void this.#container.announcements.once(taskExecStarted(this.#container.id, this.execId, this.pid));
+        this.#started?.resolve();
+        break;
+      case 'failed':
+        this.#started?.reject(
+          message.errno === ESRCH
+            ? failedPrecondition(initNotRunning(this.#container.id))
+            : new StatusError(Code.Unknown, execFailed(message.text)),
+        );
+        break;
+      case 'exited':
+        if (this.#exit !== undefined) break;
+        this.#status = 'stopped';
+        this.#exit = message.exit;
+        void this.#container.announcements.once(taskExecExit(this.#container.id, this.execId, this.pid, message.exit));
+        this.#exited.resolve(message.exit);
+        break;
+      case 'released':
+        this.#released.resolve();
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import type { Duplex } from 'node:stream';
+import type { MonitorMessage } from '../monitor/messages.ts';
+import { Monitor, type MonitorListener } from '../monitor/monitor.ts';
+import { Deferred } from './deferred.ts';
+
+/** The container whose monitor it is. */
+export interface MonitorOwner {
+  message(message: MonitorMessage): void;
+  /** The container has ended: nobody is there to get a signal. */
+  readonly ended: boolean;
+  /** The monitor is through: a connection that closes now has done its work. */
+  isFinished(): Promise<boolean>;
+  /** A lost connection was made again: what was asked last may not have arrived. */
+  reconnected(): void;
+  /** There is no monitor any more. */
+  gone(): Promise<void>;
+}
+
+const ESRCH = 3;
+const EIO = 5;
+
+/** What a container and its execs say to their monitor, over whichever connection there is. */
+export class MonitorLink {
+  readonly #directory: string;
+  readonly #owner: MonitorOwner;
+  readonly #signalled: Deferred<number>[] = [];
+  /** Settled, but while a connection that was lost is being made again. */
+  #connected: Promise<void> = Promise.resolve();
+  #monitor: Monitor | undefined;
+
+  constructor(directory: string, owner: MonitorOwner) {
+    this.#directory = directory;
+    this.#owner = owner;
+  }
+
+  /** There is, or was, a monitor. */
+  get used(): boolean {
+    return this.#monitor !== undefined;
+  }
+
+  /** Gives the container to a waiting monitor. */
+  run(stream: Duplex): void {
+    this.#monitor = Monitor.run(stream, this.#directory, this.#listener());
+  }
+
+  /** Connects to the monitor that an earlier daemon started. @throws if there is none. */
+  async connect(): Promise<void> {
+    this.#monitor = await Monitor.connect(this.#directory, this.#listener());
+  }
+
+  /** Says something that is not answered, or by a message. Lost if there is no monitor. */
+  send(command: string): void {
+    this.#monitor?.send(command);
+  }
+
+  /** @returns the errno; 0: sent. `of` is an exec's prefix, or empty for the first process. */
+  async signal(number: number, of = ''): Promise<number> {
+    await this.#connected;
+    if (this.#monitor === undefined || this.#owner.ended) return ESRCH;
+    const answer = new Deferred<number>();
+    this.#signalled.push(answer);
+    this.#monitor.send(`${of}signal ${number}`);
+    return answer.promise;
+  }
+
+  /** Nobody will answer any more. */
+  end(): void {
+    this.#answerAll(ESRCH);
+  }
+
+  #answerAll(errno: number): void {
+    for (const answer of this.#signalled.splice(0)) answer.resolve(errno);
+  }
+
+  #listener(): MonitorListener {
+    return {
+      message: (message) => {
+        if (message.type === 'signalled') this.#signalled.shift()?.resolve(message.errno);
+        else this.#owner.message(message);
+      },
+      closed: () => {
+        this.#connected = this.#reconnectOrEnd();
+      },
+    };
+  }
+
+  /** Regular when the monitor is through. Before that, the connection alone may be lost, or somebody killed the monitor. */
+  async #reconnectOrEnd(): Promise<void> {
+    if (!(await this.#owner.isFinished()) && (await this.#reconnect())) return;
+    await this.#owner.gone();
+  }
+
+  /** A monitor drops whom it cannot write to at once; it tells its state to whoever connects. */
+  async #reconnect(): Promise<boolean> {
+    try {
+      await this.connect();
+      // Nobody knows whether they arrived, and a signal must not come twice.
+      this.#answerAll(EIO);
+      this.#owner.reconnected();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}

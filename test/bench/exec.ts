@@ -1,0 +1,57 @@
+import { Containerd } from '../support/containerd.ts';
+import { BUSYBOX_IMAGE } from '../support/oci-image.ts';
+import { LXCRI, RUNC } from '../support/runtimes.ts';
+import { describeMachine, type Machine } from './machine.ts';
+import { measurePairs, type Pair } from './pairs.ts';
+
+export interface ExecOptions {
+  readonly runs: number;
+  readonly parallel: number;
+}
+
+export interface ExecResult {
+  readonly date: string;
+  readonly machine: Machine;
+  readonly options: ExecOptions;
+  /** Milliseconds of `ctr tasks exec … true`, alone. */
+  readonly single: readonly Pair[];
+  /** Milliseconds until `options.parallel` of them, started at once, have ended. */
+  readonly parallel: readonly Pair[];
+}
+
+const PARALLEL_ROUNDS = 5;
+
+let count = 0;
+
+async function exec(containerd: Containerd, container: string): Promise<void> {
+  await containerd.ctr(['tasks', 'exec', '--exec-id', `e${(count += 1)}`, container, 'true']);
+}
+
+async function time(action: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await action();
+  return performance.now() - start;
+}
+
+/** Execs in a container of this project's shim beside those in one of runc's, under the same containerd. */
+export async function benchExec(options: ExecOptions, say: (text: string) => void): Promise<ExecResult> {
+  const machine = await describeMachine();
+  const containerd = await Containerd.start({ lingerMs: 5000 });
+  const interrupted = () => void containerd.stop().then(() => process.exit(130));
+  process.once('SIGINT', interrupted);
+  try {
+    for (const runtime of [LXCRI, RUNC]) {
+      await containerd.ctr(['run', '--detach', '--runtime', runtime, BUSYBOX_IMAGE.name, runtime, 'sleep', '3600']);
+    }
+    say(`${options.runs} pairs of ctr tasks exec … true`);
+    const single = await measurePairs(LXCRI, options.runs, (runtime) => time(() => exec(containerd, runtime)));
+    say(`${PARALLEL_ROUNDS} pairs of ${options.parallel} at once`);
+    const parallel = await measurePairs(LXCRI, PARALLEL_ROUNDS, (runtime) =>
+      time(() => Promise.all(Array.from({ length: options.parallel }, () => exec(containerd, runtime)))),
+    );
+    return { date: new Date().toISOString().slice(0, 10), machine, options, single, parallel };
+  } finally {
+    process.off('SIGINT', interrupted);
+    await containerd.stop();
+  }
+}
