@@ -5,8 +5,6 @@
 #include "process.h"
 #include "stream-operations.h"
 
-/* The operations on a process's streams: of the container's first one in monitor.plan, of an exec in its own plan. */
-
 /* stdio NUMBER PATH: a FIFO or a file to append to; an empty path is /dev/null */
 static int plan_stream(struct process *process, char **arguments, bool create)
 {
