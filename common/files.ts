@@ -1,4 +1,5 @@
-import { access, chmod, mkdir, readFile, readdir } from 'node:fs/promises';
+import { access, chmod, mkdir, readFile, readdir, rmdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 
 export const hasErrorCode = (error: unknown, ...codes: string[]): boolean =>
   error instanceof Error && 'code' in error && codes.includes(String(error.code));
@@ -38,4 +39,29 @@ export async function makePassableDirectory(directory: string): Promise<void> {
   const first = await mkdir(directory, { recursive: true });
   if (first === undefined) return;
   await Promise.all([first, directory].map((each) => chmod(each, 0o711)));
+}
+
+const ignoreMissing = (error: unknown) => {
+  if (!hasErrorCode(error, 'ENOENT')) throw error;
+};
+
+/** Removes a file if there is one, with one call of the system; `rm` makes three. */
+export async function removeFile(path: string): Promise<void> {
+  await unlink(path).catch(ignoreMissing);
+}
+
+/** Removes a directory if there is one, and all in it, with half the calls that `rm` makes. */
+export async function removeDirectory(directory: string): Promise<void> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
+    ignoreMissing(error);
+    return undefined;
+  });
+  if (entries === undefined) return;
+  await Promise.all(
+    entries.map((entry) => {
+      const path = join(directory, entry.name);
+      return entry.isDirectory() ? removeDirectory(path) : removeFile(path);
+    }),
+  );
+  await rmdir(directory);
 }

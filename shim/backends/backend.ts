@@ -44,10 +44,10 @@ export interface ExecRequest {
 
 /** What a backend makes of it; as with a container, nothing has happened yet. */
 export interface PreparedExec {
-  /** For the exec's directory, by name. */
-  readonly files: ReadonlyMap<string, string>;
   /** The backend's part of the monitor's plan for it. */
   readonly plan: Plan;
+  /** What its init is to do. */
+  readonly init: Plan;
 }
 
 /** One value for one file of the container's cgroup. */

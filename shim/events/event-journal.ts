@@ -1,8 +1,9 @@
-import { mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { mkdir, open, rmdir, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFileAtomic } from '../../common/atomic-file.ts';
-import { listIfExists } from '../../common/files.ts';
+import { hasErrorCode, readTextIfExists, removeFile } from '../../common/files.ts';
 import type { EventTarget, TaskEvent } from './event.ts';
+import { decodeRecord, encodeRecord, type JournalRecord } from './journal-record.ts';
 
 /** An event on disk. */
 export interface JournalEntry {
@@ -12,66 +13,97 @@ export interface JournalEntry {
   readonly event: TaskEvent;
 }
 
-const PENDING = '.pending';
-const SENT = '.sent';
+/** What a journal tells the daemon that comes next. */
+export interface JournalContents {
+  /** What is owed, in order. */
+  readonly pending: readonly JournalEntry[];
+  /** The names (`create`, `start`, …) of all events that were added, but those of forgotten execs. */
+  readonly names: ReadonlySet<string>;
+  /** The number of the last event. */
+  readonly last: number;
+}
+
+const COMPACT_BYTES = 256 * 1024;
+const MAKE_ATTEMPTS = 3;
 
 /**
- * The events of one container on disk: a file each, `<number>-<topic>.pending`, renamed to `.sent` once containerd has
- * it. So a daemon that comes after a crash knows what is owed, and what was promised already.
+ * The events of one container on disk: a file to which a line is appended for each event, and for each that containerd
+ * has. So a daemon that comes after a crash knows what is owed, and what was promised already. One write each, to a file
+ * that stays open: a file for each event cost seven times as many calls, and a tenth of the time of `ctr run`.
+ *
+ * Each line begins with its newline: one that a full disk has cut short spoils no later one. Callers make one call
+ * after another.
  */
 export class EventJournal {
-  readonly #directory: string;
-  #made = false;
+  readonly #path: string;
+  #file: FileHandle | undefined;
+  #size = 0;
+  #compactAt = COMPACT_BYTES;
 
-  constructor(directory: string) {
-    this.#directory = directory;
+  constructor(file: string) {
+    this.#path = file;
   }
 
-  async add(entry: JournalEntry): Promise<void> {
-    if (!this.#made) await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    this.#made = true;
-    await writeFileAtomic(this.#file(entry, PENDING), encode(entry));
+  async add({ number, target, event }: JournalEntry): Promise<void> {
+    await this.#append({ add: number, target, event });
   }
 
-  async markSent(entry: JournalEntry): Promise<void> {
-    await rename(this.#file(entry, PENDING), this.#file(entry, SENT));
+  /** containerd has it, or will never take it; and so it is with all before it. */
+  async markSent({ number, event }: JournalEntry): Promise<void> {
+    await this.#append({ sent: number, name: eventName(event) });
   }
 
-  /** Forgets the events of an exec that were sent: another one may get its id. */
-  async forget(execId: string): Promise<void> {
-    const files = (await listIfExists(this.#directory)).filter((name) => name.endsWith(`@${execId}${SENT}`));
-    await Promise.all(files.map((name) => rm(path.join(this.#directory, name), { force: true })));
+  /** Forgets which events an exec has had, up to that number: another one may get its id. */
+  async forget(execId: string, last: number): Promise<void> {
+    await this.#append({ forget: execId, last });
+    if (this.#size > this.#compactAt) await this.#compact();
   }
 
-  /** Of an entry that nobody will ask for any more. */
-  async drop(entry: JournalEntry): Promise<void> {
-    await rm(this.#file(entry, PENDING), { force: true });
-  }
-
-  /**
-   * What is owed, in order, and the names (`create`, `start`, …) of all events that were ever added. A file that cannot
-   * be read as an event counts as sent: nothing of it can be.
-   */
-  async read(): Promise<{ pending: JournalEntry[]; names: ReadonlySet<string>; last: number }> {
-    const files = (await listIfExists(this.#directory)).filter((name) => /^\d+-.*\.(pending|sent)$/.test(name)).sort();
-    const pending = files.filter((name) => name.endsWith(PENDING));
-    const contents = await Promise.all(pending.map((name) => readFile(path.join(this.#directory, name), 'utf8')));
-    return {
-      pending: contents.flatMap(decode),
-      names: new Set(files.map((name) => name.replace(/^\d+-/, '').replace(/\.[a-z]+$/, ''))),
-      last: Math.max(0, ...files.map((name) => Number.parseInt(name, 10))),
-    };
+  /** A line that cannot be read counts as not written: writes end, or do not, but disks are not eternal. */
+  async read(): Promise<JournalContents> {
+    return replay(parse((await readTextIfExists(this.#path)) ?? ''));
   }
 
   async remove(): Promise<void> {
-    await rm(this.#directory, { recursive: true, force: true });
+    await this.#close();
+    await removeFile(this.#path);
     // The namespace's directory, once its last journal is gone.
-    await rmdir(path.dirname(this.#directory)).catch(() => undefined);
-    this.#made = false;
+    await rmdir(path.dirname(this.#path)).catch(() => undefined);
   }
 
-  #file({ number, event }: JournalEntry, suffix: string): string {
-    return path.join(this.#directory, `${String(number).padStart(8, '0')}-${eventName(event)}${suffix}`);
+  async #append(record: JournalRecord): Promise<void> {
+    this.#file ??= await this.#open();
+    const line = encodeRecord(record);
+    this.#size += line.length;
+    await this.#file.appendFile(line);
+  }
+
+  async #open(): Promise<FileHandle> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await open(this.#path, 'a', 0o600);
+      } catch (error) {
+        // Another journal, the last one, may take the directory with it at any moment.
+        if (!hasErrorCode(error, 'ENOENT') || attempt === MAKE_ATTEMPTS) throw error;
+        await mkdir(path.dirname(this.#path), { recursive: true, mode: 0o700 });
+      }
+    }
+  }
+
+  /** Execs that come and go must not let the file grow for ever. */
+  async #compact(): Promise<void> {
+    const { pending, names, last } = await this.read();
+    const text = [...pending.map(toRecord), { last, names: [...names] }].map(encodeRecord).join('');
+    await writeFileAtomic(this.#path, text);
+    await this.#close();
+    this.#size = text.length;
+    this.#compactAt = Math.max(COMPACT_BYTES, 2 * text.length);
+  }
+
+  async #close(): Promise<void> {
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
   }
 }
 
@@ -79,40 +111,37 @@ export class EventJournal {
 export const eventName = ({ topic, execId }: TaskEvent) =>
   `${topic.replace(/^.*\//, '')}${execId === undefined ? '' : `@${execId}`}`;
 
-function encode({ number, target, event }: JournalEntry): string {
-  const { topic, typeUrl, value, timestamp, execId } = event;
-  return JSON.stringify({
-    number,
-    target,
-    topic,
-    execId,
-    typeUrl,
-    value: Buffer.from(value).toString('base64'),
-    seconds: timestamp.seconds.toString(),
-    nanos: timestamp.nanos,
-  });
-}
+const toRecord = ({ number, target, event }: JournalEntry): JournalRecord => ({ add: number, target, event });
 
-interface EncodedEntry {
-  number: number;
-  target: EventTarget;
-  topic: string;
-  execId?: string;
-  typeUrl: string;
-  value: string;
-  seconds: string;
-  nanos: number;
-}
+const parse = (text: string): JournalRecord[] => text.split('\n').flatMap((line) => decodeRecord(line) ?? []);
 
-/** None for a file that no journal wrote: writes are atomic, but disks are not eternal. */
-function decode(text: string): JournalEntry[] {
-  try {
-    const { number, target, topic, execId, typeUrl, value, seconds, nanos } = JSON.parse(text) as EncodedEntry;
-    const timestamp = { seconds: BigInt(seconds), nanos };
-    const event = { topic, typeUrl, value: Buffer.from(value, 'base64'), timestamp };
-    return [{ number, target, event: execId === undefined ? event : { ...event, execId } }];
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return [];
-    throw error;
+function replay(records: readonly JournalRecord[]): JournalContents {
+  const added = new Map<number, JournalEntry>();
+  /** The number of the last event of each name. */
+  const names = new Map<string, number>();
+  let sent = 0;
+  let last = 0;
+  for (const record of records) {
+    if ('add' in record) {
+      const { add: number, target, event } = record;
+      added.set(number, { number, target, event });
+      names.set(eventName(event), number);
+      last = Math.max(last, number);
+    } else if ('sent' in record) {
+      // Also one that a full disk kept from being added.
+      if (!added.has(record.sent)) names.set(record.name, record.sent);
+      sent = Math.max(sent, record.sent);
+      last = Math.max(last, record.sent);
+    } else if ('forget' in record) {
+      for (const [name, number] of names) {
+        if (number <= record.last && name.endsWith(`@${record.forget}`)) names.delete(name);
+      }
+    } else {
+      names.clear();
+      for (const name of record.names) names.set(name, record.last);
+      last = record.last;
+    }
   }
+  const pending = [...added.values()].filter(({ number }) => number > sent).sort((a, b) => a.number - b.number);
+  return { pending, names: new Set(names.keys()), last };
 }

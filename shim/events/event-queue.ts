@@ -25,8 +25,6 @@ export class EventQueue {
   readonly #options: EventQueueOptions;
   readonly #writes = new SerialQueue();
   readonly #entries: JournalEntry[] = [];
-  /** Execs that are gone, and the number of the last event of each. */
-  readonly #forgotten = new Map<string, number>();
   #last = 0;
   #sending = false;
   #discarded = false;
@@ -61,16 +59,10 @@ export class EventQueue {
     void this.#send();
   }
 
-  /** The exec is gone: what of it is not sent yet will be, and then nothing remembers it. */
+  /** The exec is gone: what of it is not sent yet will be, and another one may have its id. */
   async forget(execId: string): Promise<void> {
-    this.#forgotten.set(execId, this.#last);
-    await this.#writes.run(() => this.#options.journal.forget(execId)).catch(() => undefined);
-    this.#forgetSent(execId);
-  }
-
-  /** Once none of an exec's events waits, there is nothing left to remember. */
-  #forgetSent(execId: string): void {
-    if (!this.#entries.some(({ event }) => event.execId === execId)) this.#forgotten.delete(execId);
+    const last = this.#last;
+    await this.#writes.run(() => this.#options.journal.forget(execId, last)).catch(() => undefined);
   }
 
   /** An event that does not fit on a full disk is still sent, by this daemon at least. */
@@ -117,7 +109,6 @@ export class EventQueue {
     for (let entry = this.#entries[0]; entry !== undefined; entry = this.#entries[0]) {
       await this.#sendOne(entry);
       if (this.#entries[0] === entry) this.#entries.shift();
-      if (entry.event.execId !== undefined) this.#forgetSent(entry.event.execId);
     }
     this.#sending = false;
     if (this.#finishing && !this.#discarded) {
@@ -142,13 +133,6 @@ export class EventQueue {
         await new Promise((resolve) => setTimeout(resolve, delay).unref());
       }
     }
-    if (!this.#discarded) await this.#writes.run(() => this.#settle(entry)).catch(() => undefined);
-  }
-
-  async #settle(entry: JournalEntry): Promise<void> {
-    const { journal } = this.#options;
-    const { execId } = entry.event;
-    const isForgotten = execId !== undefined && (this.#forgotten.get(execId) ?? 0) >= entry.number;
-    await (isForgotten ? journal.drop(entry) : journal.markSent(entry));
+    if (!this.#discarded) await this.#writes.run(() => this.#options.journal.markSent(entry)).catch(() => undefined);
   }
 }

@@ -1,6 +1,5 @@
-import { rm } from 'node:fs/promises';
 import { writeFileAtomic } from '../../common/atomic-file.ts';
-import { readTextIfExists } from '../../common/files.ts';
+import { readTextIfExists, removeFile } from '../../common/files.ts';
 import type { Mount } from '../../proto/gen/containerd/types/mount.ts';
 import type { Cgroup } from '../cgroups/cgroup.ts';
 import type { ExecDefaults } from '../backends/backend.ts';
@@ -34,7 +33,7 @@ export async function writeContainerRecord(directory: string, record: ContainerR
 }
 
 export async function removeContainerRecord(directory: string): Promise<void> {
-  await rm(`${directory}/${FILE}`, { force: true });
+  await removeFile(`${directory}/${FILE}`);
 }
 
 /** Undefined where a daemon died before it wrote the record, or while it removed the directory: nothing runs there. */

@@ -1,9 +1,10 @@
-import { access, rm } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from '../../common/logger.ts';
 import { Code, StatusError, failedPrecondition, notFound } from '../../common/errors.ts';
+import { removeDirectory } from '../../common/files.ts';
 import { SerialQueue } from '../../common/serial-queue.ts';
 import type { Backend } from '../backends/backend.ts';
 import { readLastMetrics, readMetrics } from '../cgroups/metrics.ts';
@@ -291,12 +292,12 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   async addExec(execId: string, process: Process, stdio: Stdio): Promise<void> {
     const { status } = this;
     if (status === 'paused' || status === 'stopped') throw plainError(CANNOT_EXEC[status]);
-    const { files, plan } = await this.#context.backend.prepareExec({ process, defaults: this.record.execDefaults });
-    const exec = new Plan();
+    const prepared = await this.#context.backend.prepareExec({ process, defaults: this.record.execDefaults });
+    const plan = new Plan();
     const { namespace } = this.record;
-    planStdio(stdio, { namespace, id: execId, hostNetwork: this.#context.hostNetwork }, exec);
+    planStdio(stdio, { namespace, id: execId, hostNetwork: this.#context.hostNetwork }, plan);
     try {
-      await this.execs.add({ execId, stdio }, new Map([...files, ['exec.plan', exec.append(plan).toString()]]));
+      await this.execs.add({ execId, stdio }, { plan: plan.append(prepared.plan), init: prepared.init });
     } catch (error) {
       throw this.#removed === undefined ? error : notFound(CONTAINER_NOT_CREATED);
     }
@@ -364,7 +365,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   async #remove(exit: ExitRecord): Promise<void> {
     // First, so that the rest is nobody's, should this be interrupted.
     await removeContainerRecord(this.#context.directory);
-    await rm(this.#context.directory, { recursive: true, force: true });
+    await removeDirectory(this.#context.directory);
     this.#removed = exit;
   }
 

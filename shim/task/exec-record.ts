@@ -1,68 +1,68 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFileAtomic } from '../../common/atomic-file.ts';
-import { hasErrorCode, listIfExists, readTextIfExists } from '../../common/files.ts';
+import { hasErrorCode, listIfExists, readTextIfExists, removeFile } from '../../common/files.ts';
 import { parseMonitorStatus, type MonitorStatus } from '../monitor/messages.ts';
+import { Plan } from '../monitor/plan.ts';
 import type { Stdio } from './stdio.ts';
 
-/** What a daemon must know of an exec: `execs/ID/exec.json` in the container's state directory. */
+/** What a daemon must know of an exec. */
 export interface ExecRecord {
   readonly execId: string;
   readonly stdio: Stdio;
 }
 
-const RECORD = 'exec.json';
+/** What its monitor and its init are to do. */
+export interface ExecPlan {
+  readonly plan: Plan;
+  readonly init: Plan;
+}
 
-/** The directory of a container's execs. */
+const PLAN = '.plan';
+const STATUS = '.status';
+
+/** The directory of a container's execs: `ID.plan` is all that is said of each, `ID.status` what its monitor tells. */
 const directoryOf = (container: string) => path.join(container, 'execs');
-const execDirectory = (container: string, execId: string) => path.join(directoryOf(container), execId);
+const planOf = (container: string, execId: string) => path.join(directoryOf(container), execId + PLAN);
 
-/** Writes everything that its start needs; the record last, since it is what makes the exec exist. */
-export async function writeExec(
-  container: string,
-  record: ExecRecord,
-  files: ReadonlyMap<string, string>,
-): Promise<void> {
-  const directory = execDirectory(container, record.execId);
-  // Never the container's own: it may be deleted meanwhile.
-  await makeDirectory(directoryOf(container));
-  await makeDirectory(directory);
-  await Promise.all([...files].map(([name, text]) => writeFile(path.join(directory, name), text, { mode: 0o600 })));
-  await writeFileAtomic(path.join(directory, RECORD), JSON.stringify(record));
+/** Writes everything that its start needs, in one file, which is what makes the exec exist. */
+export async function writeExec(container: string, record: ExecRecord, { plan, init }: ExecPlan): Promise<void> {
+  const whole = new Plan().add('record', JSON.stringify(record)).append(plan).add('init').append(init).toString();
+  const file = planOf(container, record.execId);
+  try {
+    await writeFileAtomic(file, whole);
+  } catch (error) {
+    if (!hasErrorCode(error, 'ENOENT')) throw error;
+    // Its first exec. Never the container's own directory: that may be deleted meanwhile.
+    await mkdir(directoryOf(container), { mode: 0o700 }).catch((reason: unknown) => {
+      if (!hasErrorCode(reason, 'EEXIST')) throw reason;
+    });
+    await writeFileAtomic(file, whole);
+  }
 }
 
-async function makeDirectory(directory: string): Promise<void> {
-  await mkdir(directory, { mode: 0o700 }).catch((error: unknown) => {
-    if (!hasErrorCode(error, 'EEXIST')) throw error;
-  });
-}
-
-/** First the record, so that what an interruption leaves is nobody's. */
+/** First the plan, so that what an interruption leaves is nobody's. */
 export async function removeExec(container: string, execId: string): Promise<void> {
-  const directory = execDirectory(container, execId);
-  await rm(path.join(directory, RECORD), { force: true });
-  await rm(directory, { recursive: true, force: true });
+  await removeFile(planOf(container, execId));
+  await removeFile(path.join(directoryOf(container), execId + STATUS));
 }
 
 /** What an earlier daemon left, with what the monitor wrote of each. Leftovers of interruptions are removed. */
 export async function readExecs(
   container: string,
 ): Promise<readonly { readonly record: ExecRecord; readonly status: MonitorStatus | undefined }[]> {
-  const ids = await listIfExists(directoryOf(container));
-  const found = await Promise.all(ids.map((execId) => readExec(container, execId)));
-  return found.flatMap((exec) => exec ?? []);
+  const names = await listIfExists(directoryOf(container));
+  const ids = new Set(names.filter((name) => name.endsWith(PLAN)).map((name) => name.slice(0, -PLAN.length)));
+  const leftovers = names.filter((name) => !ids.has(name.replace(/\.(plan|status(\.new)?)$/, '')));
+  await Promise.all(leftovers.map((name) => removeFile(path.join(directoryOf(container), name))));
+  return Promise.all([...ids].map((execId) => readExec(container, execId)));
 }
 
 async function readExec(container: string, execId: string) {
-  const directory = execDirectory(container, execId);
-  const text = await readTextIfExists(path.join(directory, RECORD));
-  if (text === undefined) {
-    await removeExec(container, execId);
-    return undefined;
-  }
-  const status = await readTextIfExists(path.join(directory, 'status'));
+  const [, record = ''] = ((await readTextIfExists(planOf(container, execId))) ?? '').split('\0', 2);
+  const status = await readTextIfExists(path.join(directoryOf(container), execId + STATUS));
   return {
-    record: JSON.parse(text) as ExecRecord,
+    record: JSON.parse(record) as ExecRecord,
     status: status === undefined ? undefined : parseMonitorStatus(status),
   };
 }

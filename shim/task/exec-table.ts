@@ -1,7 +1,7 @@
 import { alreadyExists, notFound } from '../../common/errors.ts';
 import type { ExecMessage, ExitRecord } from '../monitor/messages.ts';
 import { Exec, type ExecContainer } from './exec.ts';
-import { readExecs, removeExec, writeExec, type ExecRecord } from './exec-record.ts';
+import { readExecs, removeExec, writeExec, type ExecPlan, type ExecRecord } from './exec-record.ts';
 import { processDoesNotExist } from './messages.ts';
 import { stateError } from './state-error.ts';
 
@@ -24,12 +24,12 @@ export class ExecTable {
   }
 
   /** Adds one that is to be started later. @throws StatusError AlreadyExists. */
-  async add(record: ExecRecord, files: ReadonlyMap<string, string>): Promise<void> {
+  async add(record: ExecRecord, plan: ExecPlan): Promise<void> {
     const { execId } = record;
     if (this.#execs.has(execId) || this.#reserved.has(execId)) throw alreadyExists(`id ${execId} exists already`);
     this.#reserved.add(execId);
     try {
-      await this.#write(record, files);
+      await this.#write(record, plan);
       const exec = new Exec(record, this.#container);
       this.#execs.set(execId, exec);
       await exec.announce();
@@ -39,9 +39,9 @@ export class ExecTable {
   }
 
   /** All of it, or nothing. */
-  async #write(record: ExecRecord, files: ReadonlyMap<string, string>): Promise<void> {
+  async #write(record: ExecRecord, plan: ExecPlan): Promise<void> {
     const { directory } = this.#container;
-    await writeExec(directory, record, files).catch(async (error: unknown) => {
+    await writeExec(directory, record, plan).catch(async (error: unknown) => {
       await removeExec(directory, record.execId).catch(() => undefined);
       throw stateError(error, directory);
     });

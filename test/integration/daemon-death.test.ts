@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { Code, StatusError } from '../../common/errors.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
+import { eventsTaken } from '../support/event-journals.ts';
 import { eventually } from '../support/eventually.ts';
 import { isAlive } from '../support/processes.ts';
 import { SEED, seededRandom } from '../support/seeded-random.ts';
@@ -32,11 +33,7 @@ const known = ({ pid, init, ...shim }: Shim & Omit<Known, 'shim'>): Known => ({ 
 /** Waits until containerd has, and the journals say so, all that was to be told. */
 async function eventsDelivered(ids: readonly string[], last: string): Promise<void> {
   for (const id of ids) await fixture.host.events.topicsThrough(id, last);
-  const { runDir, namespace } = fixture.host;
-  await eventually(async () => {
-    const files = await readdir(path.join(runDir, 'events', namespace), { recursive: true });
-    return files.some((file) => file.endsWith('.pending')) ? undefined : true;
-  });
+  await eventsTaken(fixture.host.runDir);
 }
 
 test.serial('five running, two created, three ended, two that end without a daemon', async (t) => {

@@ -1,8 +1,7 @@
-import { readdir } from 'node:fs/promises';
-import path from 'node:path';
 import test from 'ava';
 import { Code, type StatusError } from '../../common/errors.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
+import { eventsTaken } from '../support/event-journals.ts';
 import { eventually } from '../support/eventually.ts';
 import { isAlive } from '../support/processes.ts';
 import { RUNC, RUNTIME } from '../support/runtimes.ts';
@@ -21,12 +20,7 @@ async function killDaemon(): Promise<void> {
 }
 
 /** An event is told again when the daemon dies between containerd's taking it and the note of that. */
-async function eventsTaken(): Promise<void> {
-  await eventually(async () => {
-    const files = await readdir(path.join(fixture.host.runDir, 'events'), { recursive: true });
-    return files.some((file) => file.endsWith('.pending')) ? undefined : true;
-  });
-}
+const eventsAreTaken = () => eventsTaken(fixture.host.runDir);
 
 const processesOf = (id: string) => monitorOf(fixture.host.runDir, fixture.host.namespace, id);
 
@@ -34,7 +28,7 @@ if (RUNTIME !== RUNC) {
   test.serial('a new daemon finds a container that runs, and one that ended without a daemon', async (t) => {
     const running = await fixture.running(t, ['sleep', '1000']);
     const ended = await fixture.running(t, ['sh', '-c', 'trap "exit 9" TERM; while :; do sleep 0.02; done']);
-    await eventsTaken();
+    await eventsAreTaken();
     await killDaemon();
     process.kill(ended.pid, 'SIGTERM');
     await eventually(async () => ((await isAlive(ended.pid)) ? undefined : true));
@@ -75,7 +69,7 @@ if (RUNTIME !== RUNC) {
       '-c',
       'trap "exit 9" TERM; while :; do sleep 0.02; done',
     ]);
-    await eventsTaken();
+    await eventsAreTaken();
     const { monitor } = await processesOf(init.id);
     const daemon = await daemonOf(fixture.host.runDir);
     if (daemon === undefined) throw new Error('there is no daemon to stop');

@@ -13,6 +13,6 @@ export const BARE_BACKEND: Backend = {
       cgroups: [],
       execDefaults: { rlimits: [] },
     }),
-  prepareExec: () => Promise.resolve({ files: new Map([['init.plan', '']]), plan: new Plan() }),
+  prepareExec: () => Promise.resolve({ plan: new Plan(), init: new Plan() }),
   translateResources: () => [],
 };

@@ -111,7 +111,7 @@ export class LxcBackend implements Backend {
     const own = await appArmorProfile(process.apparmorProfile);
     const apparmorProfile = own ?? defaults.apparmorProfile;
     planExec({ process, defaults: { ...defaults, apparmorProfile } }, init);
-    return { files: new Map([['init.plan', init.toString()]]), plan };
+    return { plan, init };
   }
 
   translateResources(resources: Resources): readonly CgroupSetting[] {

@@ -12,20 +12,23 @@
 int plan_read(struct plan *plan, int fd)
 {
 	struct stat st;
-	size_t done = 0;
+	size_t size, done = 0;
+	off_t start;
 
 	*plan = (struct plan){0};
 	if (fstat(fd, &st) < 0)
 		return -1;
-	if (st.st_size <= 0 || (uint64_t)st.st_size > PLAN_MAX_SIZE) {
+	start = st.st_size > 0 ? lseek(fd, 0, SEEK_CUR) : 0;
+	if (start < 0 || st.st_size <= start || (uint64_t)(st.st_size - start) > PLAN_MAX_SIZE) {
 		errno = EINVAL;
 		return -1;
 	}
-	plan->data = malloc((size_t)st.st_size);
+	size = (size_t)(st.st_size - start);
+	plan->data = malloc(size);
 	if (!plan->data)
 		return -1;
-	while (done < (size_t)st.st_size) {
-		ssize_t n = pread(fd, plan->data + done, (size_t)st.st_size - done, (off_t)done);
+	while (done < size) {
+		ssize_t n = pread(fd, plan->data + done, size - done, start + (off_t)done);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -24,7 +24,10 @@ struct plan_operation {
 	int (*run)(void *context, char **arguments);
 };
 
-/* Reads a whole plan from a descriptor, from offset 0. Returns 0, or -1 with errno; EINVAL: it does not end in NUL. */
+/*
+ * Reads a plan from a file, from where the descriptor stands to the end; the descriptor stays there. Returns 0, or -1
+ * with errno; EINVAL: it does not end in NUL.
+ */
 int plan_read(struct plan *plan, int fd);
 void plan_free(struct plan *plan);
 

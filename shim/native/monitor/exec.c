@@ -29,8 +29,9 @@ static struct exec *add_exec(struct monitor *monitor, const char *id)
 	if (!exec)
 		return NULL;
 	strcpy(exec->id, id);
-	snprintf(exec->directory, sizeof(exec->directory), "execs/%s/", id);
-	initialize_process(&exec->process, exec->directory);
+	snprintf(exec->prefix, sizeof(exec->prefix), "execs/%s.", id);
+	snprintf(exec->plan_file, sizeof(exec->plan_file), "execs/%s.plan", id);
+	initialize_process(&exec->process, exec->prefix, exec->plan_file);
 	exec->next = monitor->execs;
 	monitor->execs = exec;
 	return exec;

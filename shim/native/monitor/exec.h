@@ -1,6 +1,6 @@
 /*
- * Execs: processes that clients start in the container beside its first one. Their files are in `execs/ID/`: the daemon
- * writes exec.plan and init.plan there, the monitor `status`.
+ * Execs: processes that clients start in the container beside its first one. The daemon writes
+ * `execs/ID.plan`, the monitor `execs/ID.status`.
  */
 #ifndef LXCRI_MONITOR_EXEC_H
 #define LXCRI_MONITOR_EXEC_H
@@ -19,7 +19,7 @@ struct watch_list;
 struct exec {
 	struct exec *next;
 	char id[EXEC_MAX_ID + 1];
-	char directory[EXEC_MAX_ID + 16];
+	char prefix[EXEC_MAX_ID + 16], plan_file[EXEC_MAX_ID + 16];
 	struct process process;
 	char network[128];
 	struct plan plan;          /* the paths of its streams are in it */

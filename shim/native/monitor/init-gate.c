@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -74,10 +73,11 @@ int open_gate(int pair[2])
 
 static int open_plan(const struct process *process)
 {
-	char path[PATH_MAX];
+	int fd = open(process->plan, O_RDONLY | O_CLOEXEC);
 
-	snprintf(path, sizeof(path), "%sinit.plan", process->directory);
-	return open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		lseek(fd, process->plan_offset, SEEK_SET);
+	return fd;
 }
 
 /* What a terminal is for the streams of the payload, the init opens; until then they are nothing. */

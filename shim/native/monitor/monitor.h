@@ -125,7 +125,7 @@ int clean_up_after_monitor(struct monitor *monitor, const char *directory, const
 
 /* plan-operations.c: reads `monitor.plan`; nothing is done yet, so that cleanup can read it too. */
 int monitor_read_plan(struct monitor *monitor);
-/* Reads `execs/ID/exec.plan`. */
+/* Reads the monitor's part of `execs/ID.plan`. */
 int read_exec_plan(struct exec *exec);
 void free_exec_plan(struct exec *exec);
 

@@ -230,25 +230,44 @@ static int op_oom_score_adj(void *context, char **arguments)
 	return 0;
 }
 
+/* record JSON: what the daemons tell each other of it */
+static int op_record(void *context, char **arguments)
+{
+	(void)context;
+	(void)arguments;
+	return 0;
+}
+
+/* init: all that follows is for the init */
+static int op_init(void *context, char **arguments)
+{
+	struct exec *exec = ((struct plan_context *)context)->exec;
+
+	(void)arguments;
+	exec->process.plan_offset = (off_t)exec->plan.offset;
+	exec->plan.size = exec->plan.offset;
+	return 0;
+}
+
 static const struct plan_operation exec_operations[] = {
 	STREAM_OPERATIONS,
 	{"oom-score-adj", 1, op_oom_score_adj},
+	{"record", 1, op_record},
+	{"init", 0, op_init},
 };
 
 int read_exec_plan(struct exec *exec)
 {
 	struct plan_context context = {.process = &exec->process, .exec = exec};
-	char path[EXEC_MAX_ID + 32];
-	int fd, failed;
+	int fd = open(exec->plan_file, O_RDONLY | O_CLOEXEC);
+	int failed;
 
-	snprintf(path, sizeof(path), "%sexec.plan", exec->directory);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return process_fail(&exec->process, "cannot open exec.plan: %s", strerror(errno));
+		return process_fail(&exec->process, "cannot open its plan: %s", strerror(errno));
 	failed = plan_read(&exec->plan, fd) < 0 ||
 			 plan_run(&exec->plan, exec_operations, sizeof(exec_operations) / sizeof(exec_operations[0]), &context) < 0;
 	close(fd);
-	return failed ? process_fail(&exec->process, "cannot read exec.plan: %s", strerror(errno)) : 0;
+	return failed ? process_fail(&exec->process, "cannot read its plan: %s", strerror(errno)) : 0;
 }
 
 void free_exec_plan(struct exec *exec)

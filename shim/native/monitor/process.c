@@ -18,9 +18,10 @@ void close_fd(int *fd)
 	*fd = -1;
 }
 
-void initialize_process(struct process *process, const char *directory)
+void initialize_process(struct process *process, const char *prefix, const char *plan)
 {
-	process->directory = directory;
+	process->prefix = prefix;
+	process->plan = plan;
 	process->gate = process->start_report = process->pidfd = process->terminal.master = process->logger.ready = -1;
 	for (int i = 0; i < 3; i++)
 		process->streams[i] = (struct stream){"", false, -1, -1};

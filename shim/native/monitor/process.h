@@ -32,7 +32,9 @@ struct stream_owner {
 
 struct process {
 	enum phase phase;
-	const char *directory; /* of its files, below the container's: "" or "execs/ID/" */
+	const char *prefix; /* of its files' names, below the container's directory: "" or "execs/ID." */
+	const char *plan;   /* the file that has the init's plan, and where in it that begins */
+	off_t plan_offset;
 	struct stream streams[3];
 	struct terminal terminal;
 	struct logger logger;
@@ -49,7 +51,7 @@ struct process {
 	struct timespec released_at;
 };
 
-void initialize_process(struct process *process, const char *directory);
+void initialize_process(struct process *process, const char *prefix, const char *plan);
 /* Records the first failure (errno and text) and returns -1. */
 int process_fail(struct process *process, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Tells which process it is from now on. Returns 0, or -1 with the failure recorded. */

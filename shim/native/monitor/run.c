@@ -16,7 +16,7 @@
 
 void monitor_initialize(struct monitor *monitor)
 {
-	initialize_process(&monitor->init, "");
+	initialize_process(&monitor->init, "", "init.plan");
 	monitor->driver = monitor->listener = monitor->signals = monitor->oom = monitor->root_tree =
 		monitor->host_network_fd = -1;
 	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)

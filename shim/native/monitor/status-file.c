@@ -32,13 +32,13 @@ static int write_whole(const char *name, int flags, const char *text, size_t siz
 	return written ? 0 : -1;
 }
 
-static int save(const char *directory, const char *text, size_t size)
+static int save(const char *prefix, const char *text, size_t size)
 {
 	char path[PATH_MAX], new_path[PATH_MAX];
 	int error;
 
-	snprintf(path, sizeof(path), "%sstatus", directory);
-	snprintf(new_path, sizeof(new_path), "%sstatus.new", directory);
+	snprintf(path, sizeof(path), "%sstatus", prefix);
+	snprintf(new_path, sizeof(new_path), "%sstatus.new", prefix);
 	if (write_whole(new_path, O_CREAT | O_TRUNC, text, size) == 0)
 		return rename(new_path, path);
 	/* A full disk has no room for a second file, but what the first one occupies is ours. */
@@ -62,7 +62,7 @@ void write_status(const struct process *process)
 			text + size, sizeof(text) - (size_t)size, "exit %d %lld %ld\n", process->exit_status,
 			(long long)process->exited_at.tv_sec, process->exited_at.tv_nsec);
 	/* A full disk must not end the container; the daemon still hears of it, and the next write may succeed. */
-	if (save(process->directory, text, (size_t)size) < 0)
+	if (save(process->prefix, text, (size_t)size) < 0)
 		dprintf(STDERR_FILENO, "lxcri-monitor: WARN cannot write the status file: %s\n", strerror(errno));
 }
 

@@ -13,7 +13,7 @@ struct process;
 struct plan_context {
 	struct process *process;
 	struct monitor *monitor; /* of a monitor.plan */
-	struct exec *exec;       /* of an exec.plan */
+	struct exec *exec;       /* of an exec's */
 };
 
 int op_stdio(void *context, char **arguments);

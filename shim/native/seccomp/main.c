@@ -21,7 +21,7 @@ static int gather(int from)
 	while (file >= 0 && (size = read(from, buffer, sizeof(buffer))) > 0)
 		if (write(file, buffer, (size_t)size) != size)
 			return -1;
-	return file;
+	return file < 0 || lseek(file, 0, SEEK_SET) < 0 ? -1 : file;
 }
 
 int main(void)

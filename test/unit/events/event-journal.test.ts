@@ -1,8 +1,8 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
-import { EventJournal } from '../../../shim/events/event-journal.ts';
+import { EventJournal, type JournalEntry } from '../../../shim/events/event-journal.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { entryOf } from './support.ts';
 
@@ -22,8 +22,8 @@ test('a journal that is not there is empty', async (t) => {
   t.deepEqual(await journal.read(), { pending: [], names: new Set(), last: 0 });
 });
 
-test('the order is that of the numbers, however many there are', async (t) => {
-  const journal = new EventJournal(await tempDir(t));
+test('the order is that of the numbers, whatever that of the lines', async (t) => {
+  const journal = new EventJournal(path.join(await tempDir(t), 'hello@1'));
   const numbers = [1, 2, 9, 10, 11, 99, 100, 1000, 12345];
   for (const number of [...numbers].reverse()) await journal.add(entryOf(number, 'exec-added'));
   const { pending, names, last } = await journal.read();
@@ -36,7 +36,7 @@ test('the order is that of the numbers, however many there are', async (t) => {
 });
 
 test('an event survives the disk to the byte', async (t) => {
-  const journal = new EventJournal(await tempDir(t));
+  const journal = new EventJournal(path.join(await tempDir(t), 'hello@1'));
   const target = fc.record({ ttrpc: fc.string(), grpc: fc.string(), binary: fc.string() });
   const event = fc.record({
     topic: fc.constantFrom('/tasks/create', '/tasks/exec-added', '/tasks/oom'),
@@ -54,43 +54,114 @@ test('an event survives the disk to the byte', async (t) => {
       t.deepEqual((await journal.read()).pending, []);
       await journal.remove();
     }),
-    { numRuns: 50 },
+    { numRuns: 100 },
   );
 });
 
-test('a write that a crash interrupted is as if it had not begun', async (t) => {
-  const directory = await tempDir(t);
-  const journal = new EventJournal(directory);
-  await journal.add(entryOf(1, 'create'));
-  await writeFile(path.join(directory, '00000002-start.pending.new'), '{"number":2,"tar');
-  await writeFile(path.join(directory, 'README'), 'not an event');
-  const { pending, names, last } = await journal.read();
-  t.deepEqual(
-    pending.map(({ number }) => number),
-    [1],
-  );
-  t.deepEqual([...names], ['create']);
-  t.is(last, 1);
-  // And the same event, added again, takes its place.
-  await journal.add(entryOf(2, 'start'));
-  t.is((await journal.read()).pending.length, 2);
+test('what a crash or a full disk cut short is as if it had not been written, wherever it was cut', async (t) => {
+  const file = path.join(await tempDir(t), 'hello@1');
+  const whole = new EventJournal(file);
+  const entries = [entryOf(1, 'create'), entryOf(2, 'start'), entryOf(3, 'exit')];
+  for (const entry of entries) await whole.add(entry);
+  await whole.markSent(entryOf(1, 'create'));
+  const bytes = await readFile(file);
+  for (let length = 0; length <= bytes.length; length += 1) {
+    await writeFile(file, bytes.subarray(0, length));
+    const { pending, names, last } = await new EventJournal(file).read();
+    t.is(names.size, last);
+    t.deepEqual(pending, last === 3 && length === bytes.length ? entries.slice(1) : entries.slice(0, last));
+    // What follows is whole.
+    const next = entryOf(9, 'delete');
+    const after = new EventJournal(file);
+    await after.add(next);
+    t.deepEqual((await after.read()).pending.at(-1), next);
+    t.is((await after.read()).pending.length, pending.length + 1);
+  }
 });
 
-test('a file that is no event is left out and harms no other', async (t) => {
-  const directory = await tempDir(t);
-  const journal = new EventJournal(directory);
+test('lines that are no records are left out and harm no other', async (t) => {
+  const file = path.join(await tempDir(t), 'hello@1');
+  const journal = new EventJournal(file);
   await journal.add(entryOf(1, 'create'));
-  await writeFile(path.join(directory, '00000002-start.pending'), '{"number":2,"tar');
-  await writeFile(path.join(directory, '00000003-exit.pending'), '');
+  const lines = [
+    '5',
+    'null',
+    '{}',
+    '[]',
+    '"text"',
+    '{"names":7}',
+    '{"add":2}',
+    '{"add":2,"event":{"value":"","seconds":"x"}}',
+  ];
+  await appendFile(file, `\n${lines.join('\n')}`);
   await journal.add(entryOf(4, 'delete'));
   const { pending, names, last } = await journal.read();
   t.deepEqual(
     pending.map(({ number }) => number),
     [1, 4],
   );
-  // It may have been sent: it is not to be made again.
-  t.true(names.has('start') && names.has('exit'));
+  t.deepEqual([...names], ['create', 'delete']);
   t.is(last, 4);
+});
+
+test('an event that was sent but could never be written is known all the same', async (t) => {
+  const journal = new EventJournal(path.join(await tempDir(t), 'hello@1'));
+  await journal.add(entryOf(1, 'create'));
+  await journal.add(entryOf(3, 'exit'));
+  await journal.markSent(entryOf(2, 'start'));
+  const { pending, names, last } = await journal.read();
+  t.deepEqual(pending, [entryOf(3, 'exit')]);
+  t.deepEqual([...names].sort(), ['create', 'exit', 'start']);
+  t.is(last, 3);
+});
+
+const execEntry = (number: number, name: string, execId: string): JournalEntry => {
+  const entry = entryOf(number, name);
+  return { ...entry, event: { ...entry.event, execId } };
+};
+
+test('execs that come and go leave a journal that stays small, and says the same', async (t) => {
+  const file = path.join(await tempDir(t), 'hello@1');
+  const journal = new EventJournal(file);
+  let number = 0;
+  const add = async (name: string, execId?: string) => {
+    const entry = execId === undefined ? entryOf((number += 1), name) : execEntry((number += 1), name, execId);
+    await journal.add(entry);
+    return entry;
+  };
+  await journal.markSent(await add('create'));
+  await add('exec-added', 'stays');
+  const owed = [];
+  for (let each = 0; each < 2000; each += 1) {
+    const [, exit] = [await add('exec-added', `e${each}`), await add('exit', `e${each}`)];
+    if (number < 3990) await journal.markSent(exit);
+    else owed.push(...[number - 1, number]);
+    await journal.forget(`e${each}`, number);
+  }
+  t.true((await stat(file)).size < 400_000);
+  const { pending, names, last } = await new EventJournal(file).read();
+  t.deepEqual(
+    pending.map((entry) => entry.number),
+    owed,
+  );
+  t.deepEqual([...names].sort(), ['create', 'exec-added@stays']);
+  t.is(last, number);
+});
+
+test('what is owed of an exec that is gone is still sent, and says nothing of the next one of its id', async (t) => {
+  const journal = new EventJournal(path.join(await tempDir(t), 'hello@1'));
+  await journal.add(execEntry(1, 'exec-added', 'one'));
+  await journal.add(execEntry(2, 'exit', 'one'));
+  await journal.forget('one', 2);
+  t.is((await journal.read()).pending.length, 2);
+  t.is((await journal.read()).names.size, 0);
+  await journal.add(execEntry(3, 'exec-added', 'one'));
+  await journal.markSent(execEntry(2, 'exit', 'one'));
+  t.deepEqual(await journal.read(), {
+    pending: [execEntry(3, 'exec-added', 'one')],
+    names: new Set(['exec-added@one']),
+    last: 3,
+  });
 });
 
 test('the last journal of a namespace takes its directory with it', async (t) => {
@@ -121,8 +192,6 @@ test('a disk that takes nothing is an error of the one who adds', async (t) => {
   await t.throwsAsync(new EventJournal(path.join(root, 'file', 'journal')).add(entryOf(1, 'create')), {
     code: 'ENOTDIR',
   });
-  // A directory where the event's file should be.
-  const directory = path.join(root, 'journal');
-  await mkdir(path.join(directory, '00000001-create.pending'), { recursive: true });
-  await t.throwsAsync(new EventJournal(directory).add(entryOf(1, 'create')), { code: 'EISDIR' });
+  // A directory where the file should be.
+  await t.throwsAsync(new EventJournal(root).add(entryOf(1, 'create')), { code: 'EISDIR' });
 });

@@ -10,7 +10,8 @@ async function runDirectory(t: Parameters<typeof tempDir>[0]) {
   const dir = await tempDir(t);
   const paths = new RunPaths(dir, '/lib', 'build');
   await mkdir(paths.container('default', 'hello'), { recursive: true });
-  await mkdir(paths.journal('default', 'hello@1@build'), { recursive: true });
+  await mkdir(path.dirname(paths.journal('default', 'hello@1@build')), { recursive: true });
+  await writeFile(paths.journal('default', 'hello@1@build'), '');
   await mkdir(path.join(dir, 'daemon'));
   const { logger, records } = recordingLogger();
   return { dir, forget: () => forgetEarlierBoot(paths, logger), records };

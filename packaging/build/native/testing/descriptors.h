@@ -43,7 +43,7 @@ static inline int file_with(const void *data, size_t size)
 	int fd = memfd_create("test", MFD_CLOEXEC);
 
 	CHECK(fd >= 0);
-	CHECK(write(fd, data, size) == (ssize_t)size);
+	CHECK(write(fd, data, size) == (ssize_t)size && lseek(fd, 0, SEEK_SET) == 0);
 	return fd;
 }
 

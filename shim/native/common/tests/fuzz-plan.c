@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct plan plan;
 	size_t seen = 0;
 
-	demand(fd >= 0 && write(fd, data, size) == (ssize_t)size);
+	demand(fd >= 0 && write(fd, data, size) == (ssize_t)size && lseek(fd, 0, SEEK_SET) == 0);
 	if (plan_read(&plan, fd) < 0) {
 		demand(size == 0 || data[size - 1] != '\0');
 		close(fd);

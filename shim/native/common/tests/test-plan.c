@@ -46,15 +46,20 @@ static void hands_out_words_as_they_were_written(void)
 	plan_free(&plan);
 }
 
-static void reads_from_the_beginning_wherever_the_descriptor_stands(void)
+static void reads_from_where_the_descriptor_stands(void)
 {
 	struct plan plan;
-	int fd = file_with("word", 5);
+	int fd = file_with("one\0two", 8);
 
-	CHECK(lseek(fd, 3, SEEK_SET) == 3);
-	CHECK(plan_read(&plan, fd) == 0);
-	CHECK_TEXT(plan_next(&plan), "word");
-	plan_free(&plan);
+	CHECK(lseek(fd, 4, SEEK_SET) == 4);
+	for (int i = 0; i < 2; i++) {
+		CHECK(plan_read(&plan, fd) == 0);
+		CHECK_TEXT(plan_next(&plan), "two");
+		CHECK(!plan_next(&plan));
+		plan_free(&plan);
+	}
+	CHECK(lseek(fd, 8, SEEK_SET) == 8 && plan_read(&plan, fd) == -1 && errno == EINVAL);
+	CHECK(lseek(fd, 9, SEEK_SET) == 9 && plan_read(&plan, fd) == -1 && errno == EINVAL);
 	close(fd);
 }
 
@@ -240,7 +245,7 @@ static void numbers_survive_the_way(void)
 
 static const struct check_test tests[] = {
 	{TEST(hands_out_words_as_they_were_written)},
-	{TEST(reads_from_the_beginning_wherever_the_descriptor_stands)},
+	{TEST(reads_from_where_the_descriptor_stands)},
 	{TEST(refuses_what_is_no_plan)},
 	{TEST(runs_operations_in_their_order)},
 	{TEST(stops_at_the_first_failure)},

@@ -91,20 +91,23 @@ static void start_container(void)
 	CHECK(mkdir("execs", 0700) == 0);
 }
 
-static void add_exec(const char *id, const char *plan)
+/* What the monitor is to do, and then what the init is. */
+static void write_plan(const char *id, const char *init)
 {
-	static const char streams[] = "stdio\0001\0out\0";
+	static const char streams[] = "record\0{}\0stdio\0001\0out\0init\0";
 	char path[128];
 	int fd;
 
-	snprintf(path, sizeof(path), "execs/%s", id);
-	CHECK(mkdir(path, 0700) == 0);
-	snprintf(path, sizeof(path), "execs/%s/init.plan", id);
-	write_text(path, plan);
-	snprintf(path, sizeof(path), "execs/%s/exec.plan", id);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	snprintf(path, sizeof(path), "execs/%s.plan", id);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	CHECK(fd >= 0 && write(fd, streams, sizeof(streams) - 1) == (ssize_t)sizeof(streams) - 1);
+	CHECK(write(fd, init, strlen(init) + 1) == (ssize_t)strlen(init) + 1);
 	close(fd);
+}
+
+static void add_exec(const char *id, const char *init)
+{
+	write_plan(id, init);
 	write_text("out", "");
 }
 
@@ -145,7 +148,7 @@ static void it_runs_and_ends(void)
 	told = serve_until("exec one exited 7 ");
 	CHECK_HOLDS(told, "exec one running ");
 	CHECK_TEXT(read_text("out"), "output");
-	CHECK_HOLDS(read_text("execs/one/status"), "phase stopped\nstarted 1\n");
+	CHECK_HOLDS(read_text("execs/one.status"), "phase stopped\nstarted 1\n");
 	/* It is told again to whoever asks again, and started once. */
 	start_exec(&monitor, "one", 0, 0, "");
 	serve_until("exec one exited 7 ");
@@ -174,15 +177,15 @@ static void a_failed_start_leaves_nothing(void)
 	start_container();
 	add_exec("one", "");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		write_text("execs/one/init.plan", cases[i].plan);
+		write_plan("one", cases[i].plan);
 		start_exec(&monitor, "one", 0, 0, "");
 		serve_until(cases[i].text);
 		settle_execs(&monitor);
 		CHECK(!monitor.execs);
-		CHECK(access("execs/one/status", F_OK) < 0);
+		CHECK(access("execs/one.status", F_OK) < 0);
 	}
 	/* So it may be started again. */
-	write_text("execs/one/init.plan", "exit");
+	write_plan("one", "exit");
 	start_exec(&monitor, "one", 0, 0, "");
 	serve_until("exec one exited 7 ");
 }
@@ -192,11 +195,10 @@ static void what_it_needs_is_named(void)
 	enter_temp_dir();
 	start_container();
 	start_exec(&monitor, "one", 0, 0, "");
-	serve_until("exec one failed 2 cannot open exec.plan: No such file or directory\n");
-	add_exec("two", "exit");
-	CHECK(unlink("execs/two/init.plan") == 0);
+	serve_until("exec one failed 2 cannot open its plan: No such file or directory\n");
+	write_text("execs/two.plan", "stdio");
 	start_exec(&monitor, "two", 0, 0, "");
-	serve_until("exec two failed 2 cannot pass the plan and the streams to the init: No such file or directory\n");
+	serve_until("exec two failed 22 cannot read its plan: Invalid argument\n");
 	add_exec("three", "exit");
 	CHECK(unlink("out") == 0);
 	start_exec(&monitor, "three", 0, 0, "");

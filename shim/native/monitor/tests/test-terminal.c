@@ -30,7 +30,7 @@ static void start(void)
 	int in[2], out[2], master;
 
 	process = (struct process){0};
-	initialize_process(&process, "");
+	initialize_process(&process, "", "");
 	process.terminal.wanted = true;
 	CHECK(pipe2(in, O_NONBLOCK | O_CLOEXEC) == 0 && pipe2(out, O_NONBLOCK | O_CLOEXEC) == 0);
 	process.streams[0].payload_fd = in[0];
@@ -198,7 +198,7 @@ static void its_size_is_the_clients(void)
 	CHECK(ioctl(slave, TIOCGWINSZ, &size) == 0 && size.ws_row == 33 && size.ws_col == 44);
 	end();
 	process = (struct process){0};
-	initialize_process(&process, "");
+	initialize_process(&process, "", "");
 	CHECK(resize_terminal(&process, 55, 66) == 0);
 	CHECK(process.terminal.size.ws_row == 55 && process.terminal.size.ws_col == 66);
 }
@@ -209,7 +209,7 @@ static void what_is_no_terminal_is_refused(void)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), master, other;
 
 	process = (struct process){0};
-	initialize_process(&process, "");
+	initialize_process(&process, "", "");
 	CHECK(openpty(&master, &other, NULL, NULL, NULL) == 0);
 	CHECK(adopt_terminal(&process, master) < 0); /* none is wanted */
 	process.terminal.wanted = true;
