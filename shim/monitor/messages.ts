@@ -6,6 +6,13 @@ export interface ExitRecord {
   readonly nanoseconds: number;
 }
 
+/** An end that nobody recorded: it is as late as now. */
+export const endedNow = (status: number): ExitRecord => ({
+  status,
+  seconds: BigInt(Math.floor(Date.now() / 1000)),
+  nanoseconds: 0,
+});
+
 /** A process of the host, told apart from a later one with the same pid by when it started. */
 export interface ProcessIdentity {
   readonly pid: number;

@@ -12,7 +12,13 @@ import { readNetwork } from '../cgroups/network-metrics.ts';
 import { listProcesses, signalProcesses } from '../cgroups/processes.ts';
 import { taskCreate, taskDelete, taskExit, taskPaused, taskResumed, taskStart } from '../events/task-events.ts';
 import type { EventQueue } from '../events/event-queue.ts';
-import type { ExitRecord, MonitorMessage, MonitorStatus, ProcessIdentity } from '../monitor/messages.ts';
+import {
+  endedNow,
+  type ExitRecord,
+  type MonitorMessage,
+  type MonitorStatus,
+  type ProcessIdentity,
+} from '../monitor/messages.ts';
 import { Plan } from '../monitor/plan.ts';
 import type { Process, Resources } from '../oci/spec.ts';
 import type { Any } from '../../proto/gen/google/protobuf/any.ts';
@@ -426,7 +432,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     this.#status = 'stopped';
     const reason = await explainFailure(text, this.#context.directory);
     this.#created.reject(new StatusError(Code.Unknown, createFailed(reason)));
-    this.#settleStopped({ status: 255, seconds: BigInt(Math.floor(Date.now() / 1000)), nanoseconds: 0 });
+    this.#settleStopped(endedNow(255));
   }
 
   /** The end of a container that existed for containerd. */
@@ -485,7 +491,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
       return await this.#context.cleanUp(this.#context.directory);
     } catch (error) {
       this.#context.logger.error({ ...this.#identity, err: error }, 'what a dead monitor left cannot be removed');
-      return { status: SIGKILLED_STATUS, seconds: BigInt(Math.floor(Date.now() / 1000)), nanoseconds: 0 };
+      return endedNow(SIGKILLED_STATUS);
     }
   }
 }

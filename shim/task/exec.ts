@@ -1,7 +1,14 @@
+import { constants } from 'node:os';
 import { StatusError, Code, failedPrecondition, notFound } from '../../common/errors.ts';
 import { SerialQueue } from '../../common/serial-queue.ts';
 import { taskExecAdded, taskExecExit, taskExecStarted } from '../events/task-events.ts';
-import type { ExecMessage, ExitRecord, MonitorStatus, ProcessIdentity } from '../monitor/messages.ts';
+import {
+  endedNow,
+  type ExecMessage,
+  type ExitRecord,
+  type MonitorStatus,
+  type ProcessIdentity,
+} from '../monitor/messages.ts';
 import type { Announcements } from './announcements.ts';
 import { Deferred } from './deferred.ts';
 import { removeExec, type ExecRecord } from './exec-record.ts';
@@ -25,10 +32,8 @@ import {
   type TerminalSize,
 } from './task-process.ts';
 
-const ESRCH = 3;
+const { errno } = constants;
 const FAILED_STATUS = 255;
-
-const now = () => ({ seconds: BigInt(Math.floor(Date.now() / 1000)), nanoseconds: 0 });
 
 /** The container that an exec is in. */
 export interface ExecContainer {
@@ -116,7 +121,7 @@ export class Exec implements TaskProcess {
   /** Whoever waits for a process that could not be started waits for nothing; it may be started again. */
   #endWaiting(): void {
     if (this.#status !== 'created') return;
-    this.#exited.resolve({ status: FAILED_STATUS, ...now() });
+    this.#exited.resolve(endedNow(FAILED_STATUS));
     this.#exited = new Deferred<ExitRecord>();
   }
 
@@ -198,7 +203,7 @@ export class Exec implements TaskProcess {
         break;
       case 'failed':
         this.#started?.reject(
-          message.errno === ESRCH
+          message.errno === errno.ESRCH
             ? failedPrecondition(initNotRunning(this.#container.id))
             : new StatusError(Code.Unknown, execFailed(message.text)),
         );

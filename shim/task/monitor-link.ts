@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
 import type { MonitorMessage } from '../monitor/messages.ts';
 import { Monitor, type MonitorListener } from '../monitor/monitor.ts';
@@ -16,8 +17,7 @@ export interface MonitorOwner {
   gone(): Promise<void>;
 }
 
-const ESRCH = 3;
-const EIO = 5;
+const { ESRCH, EIO } = constants.errno;
 
 /** What a container and its execs say to their monitor, over whichever connection there is. */
 export class MonitorLink {

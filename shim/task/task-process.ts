@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { StatusError, internal, invalidArgument, notFound, Code } from '../../common/errors.ts';
 import type { ExitRecord } from '../monitor/messages.ts';
 import { PROCESS_ALREADY_FINISHED } from './messages.ts';
@@ -29,8 +30,7 @@ export interface TaskProcess {
   resize(size: TerminalSize): void;
 }
 
-const ESRCH = 3;
-const EINVAL = 22;
+const { ESRCH, EINVAL } = constants.errno;
 
 /** Turns the errno of a signal that was sent into what the client is told. */
 export function checkSignalled(errno: number, signal: number): void {

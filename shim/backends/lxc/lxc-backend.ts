@@ -185,5 +185,5 @@ function planInit(context: ConstructorParameters<typeof MountPlanner>[0], execDe
     init.add('field', 'linux.rootfsPropagation').add('propagation', '/', PROPAGATION_FLAGS[linux.rootfsPropagation]);
   }
   if (spec.root.readonly) init.add('field', 'root.readonly').add('setattr', '/', MOUNT_ATTR_RDONLY, 0, 0, 0);
-  planProcess(spec, execDefaults, init);
+  planProcess(spec.process, execDefaults, init);
 }

@@ -9,14 +9,27 @@ const DEFAULT_UMASK = 0o022;
 const PERSONALITIES: Readonly<Record<string, number>> = { LINUX: 0, LINUX32: 8 };
 
 /** What the init applies last, and the payload itself (shim/native/init/credentials.c). */
-export function planProcess({ process }: Spec, defaults: ExecDefaults, init: Plan): void {
-  planPayload(process, defaults, init);
+export function planProcess(process: Process, defaults: ExecDefaults, init: Plan): void {
+  planConfinement(defaults, init);
+  const rlimits = process.rlimits.length > 0 ? process.rlimits : defaults.rlimits;
+  for (const { type, soft, hard } of rlimits) {
+    init.add('rlimit', RLIMIT_TYPES.indexOf(type as RlimitType), soft, hard);
+  }
+  const { uid, gid, umask, additionalGids } = process.user;
+  init.add('user', uid, gid, umask ?? defaults.umask ?? DEFAULT_UMASK, 1);
+  for (const group of additionalGids) init.add('group', group);
+  init.add('capabilities', ...capabilityMasks(process.capabilities ?? defaults.capabilities));
+  if (process.noNewPrivileges) init.add('no-new-privileges');
+  if (defaults.personality !== undefined) init.add('personality', PERSONALITIES[defaults.personality] ?? 0);
+  init.add('cwd', process.cwd);
+  for (const variable of process.env) init.add('env', variable);
+  for (const argument of process.args) init.add('arg', argument);
 }
 
 /** The same for a process that Exec adds: what it does not say, the container's first process has said. */
 export function planExec({ process, defaults }: ExecRequest, init: Plan): void {
   if (process.terminal) planTerminal(process, init);
-  planPayload(process, defaults, init);
+  planProcess(process, defaults, init);
 }
 
 /** The terminal of a process, which the init makes in the container's devpts. */
@@ -38,23 +51,6 @@ export function execDefaultsOf(
     personality: linux.personality?.domain,
     ...confinement,
   };
-}
-
-function planPayload(process: Process, defaults: ExecDefaults, init: Plan): void {
-  planConfinement(defaults, init);
-  const rlimits = process.rlimits.length > 0 ? process.rlimits : defaults.rlimits;
-  for (const { type, soft, hard } of rlimits) {
-    init.add('rlimit', RLIMIT_TYPES.indexOf(type as RlimitType), soft, hard);
-  }
-  const { uid, gid, umask, additionalGids } = process.user;
-  init.add('user', uid, gid, umask ?? defaults.umask ?? DEFAULT_UMASK, 1);
-  for (const group of additionalGids) init.add('group', group);
-  init.add('capabilities', ...capabilityMasks(process.capabilities ?? defaults.capabilities));
-  if (process.noNewPrivileges) init.add('no-new-privileges');
-  if (defaults.personality !== undefined) init.add('personality', PERSONALITIES[defaults.personality] ?? 0);
-  init.add('cwd', process.cwd);
-  for (const variable of process.env) init.add('env', variable);
-  for (const argument of process.args) init.add('arg', argument);
 }
 
 /** The profile is checked, and an exec's own in place of the container's, by now. */

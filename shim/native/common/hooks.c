@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "kernel.h"
 #include "plan.h"
 
@@ -92,22 +93,15 @@ static int memory_file(const char *name, const char *text)
 	return -1;
 }
 
-static int place(int from, int to)
-{
-	return dup2(from, to) == to ? 0 : -1;
-}
-
 /* Failures go to the log, as the hook's own would. */
 _Noreturn static void become_hook(const struct hook *hook, int state, int log, int (*enter)(void *), void *context)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	char *const unnamed[] = {(char *)hook->path, NULL};
-	sigset_t none;
 
 	setsid();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (place(log, 2) == 0 && place(state, 0) == 0 && place(null, 1) == 0 && (!enter || enter(context) == 0)) {
+	unblock_signals();
+	if (place_fd(log, 2) == 0 && place_fd(state, 0) == 0 && place_fd(null, 1) == 0 && (!enter || enter(context) == 0)) {
 		lxcri_close_range(3, ~0u, LXCRI_CLOSE_RANGE_CLOEXEC);
 		execve(hook->path, hook->arguments.count ? words_of(&hook->arguments) : unnamed, words_of(&hook->environment));
 	}

@@ -14,6 +14,40 @@
 #include "init-gate.h"
 #include "monitor.h"
 
+static void tell_created(struct monitor *monitor)
+{
+	tell(monitor, "created %d %llu", (int)monitor->init.pid, (unsigned long long)monitor->init.start_time);
+}
+
+static void tell_end(struct monitor *monitor)
+{
+	const struct process *init = &monitor->init;
+
+	if (init->failed)
+		tell(monitor, "failed %d %s", init->failure.error, init->failure.text);
+	else
+		tell(
+			monitor, "exited %d %lld %ld", init->exit_status, (long long)init->exited_at.tv_sec,
+			init->exited_at.tv_nsec);
+}
+
+void tell_container(struct monitor *monitor)
+{
+	const struct process *init = &monitor->init;
+
+	if (init->phase != PHASE_CREATING && init->pid > 0 && !init->failed)
+		tell_created(monitor);
+	if (monitor->is_announced)
+		tell(monitor, "running");
+	for (const struct exec *exec = monitor->execs; exec; exec = exec->next)
+		if (!exec->gone)
+			tell_exec(monitor, exec);
+	if (monitor->oom_count)
+		tell_oom(monitor);
+	if (init->failed || init->phase == PHASE_STOPPED)
+		tell_end(monitor);
+}
+
 /* Told when nothing of the container runs any more. */
 static void stopped(struct monitor *monitor)
 {
@@ -26,13 +60,11 @@ static void stopped(struct monitor *monitor)
 	forget_oom(monitor);
 	init->phase = PHASE_STOPPED;
 	/* A container whose creation failed leaves nothing, so there is nothing to be told later. */
-	if (init->failed) {
-		tell(monitor, "failed %d %s", init->failure.error, init->failure.text);
+	if (init->failed)
 		release_streams(init);
-		return;
-	}
-	write_status(init);
-	tell(monitor, "exited %d %lld %ld", init->exit_status, (long long)init->exited_at.tv_sec, init->exited_at.tv_nsec);
+	else
+		write_status(init);
+	tell_end(monitor);
 }
 
 /* The end of the first process, whatever brought it; only the first account of it counts. */
@@ -149,49 +181,24 @@ static void init_is_ready(struct monitor *monitor)
 		return;
 	init->phase = PHASE_CREATED;
 	write_status(init);
-	tell(monitor, "created %d %llu", (int)init->pid, (unsigned long long)init->start_time);
+	tell_created(monitor);
 }
 
 static void on_gate(void *context, void *subject)
 {
 	struct monitor *monitor = context;
 	struct process *init = subject;
-	struct gate_failure failure = {0};
-	size_t size = sizeof(failure), count = 1;
-	pid_t pid = 0;
-	int fd = -1;
+	int root = -1;
 
 	if (!is_ready(init->gate))
 		return;
-	switch (gate_receive(init->gate, &failure, &size, &fd, &count, &pid)) {
-		case GATE_HELLO:
-			if (init->pid == 0)
-				identify_process(init, pid);
-			break;
-		case GATE_ROOT:
-			if (count == 1 && monitor->root_tree < 0) {
-				monitor->root_tree = fd;
-				fd = -1;
-			}
-			break;
-		case GATE_TERMINAL:
-			if (count == 1 && adopt_terminal(init, fd) == 0)
-				fd = -1;
-			break;
-		case GATE_READY:
-			init_is_ready(monitor);
-			break;
-		case GATE_FAILED:
-			failure.text[sizeof(failure.text) - 1] = '\0';
-			errno = failure.error;
-			if (size == sizeof(failure) && init->phase == PHASE_CREATING)
-				monitor_fail(monitor, "%s", failure.text);
-			break;
-		default:
-			/* Closed, or noise from a container that got hold of the descriptor: nothing more is expected here. */
-			close_fd(&init->gate);
+	if (receive_from_init(init, &root) == GATE_READY)
+		init_is_ready(monitor);
+	if (root >= 0 && monitor->root_tree < 0) {
+		monitor->root_tree = root;
+		root = -1;
 	}
-	close_fd(&fd);
+	close_fd(&root);
 }
 
 void command_start(struct monitor *monitor)
@@ -371,7 +378,7 @@ void give_up(struct monitor *monitor)
 {
 	monitor->init.phase = PHASE_STOPPED;
 	release_streams(&monitor->init);
-	tell(monitor, "failed %d %s", monitor->init.failure.error, monitor->init.failure.text);
+	tell_end(monitor);
 	/* An init that is there already dies with its driver, or ends when its gate closes. */
 	close_fd(&monitor->init.gate);
 	close_fd(&monitor->driver);

@@ -67,7 +67,8 @@ void tell(struct monitor *monitor, const char *format, ...)
 	size = format_line(line, sizeof(line), format, list);
 	va_end(list);
 	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
-		send_line(&monitor->connections[i], line, size);
+		if (!monitor->audience || monitor->audience == &monitor->connections[i])
+			send_line(&monitor->connections[i], line, size);
 }
 
 void warn(struct monitor *monitor, const char *format, ...)
@@ -94,38 +95,11 @@ __attribute__((format(printf, 2, 3))) static void answer(struct connection *conn
 	send_line(connection, line, size);
 }
 
-static void greet_execs(const struct monitor *monitor, struct connection *connection)
+static void greet(struct monitor *monitor, struct connection *connection)
 {
-	for (const struct exec *exec = monitor->execs; exec; exec = exec->next) {
-		const struct process *process = &exec->process;
-
-		if (exec->gone || !process->started)
-			continue;
-		answer(
-			connection, "exec %s running %d %llu", exec->id, (int)process->pid,
-			(unsigned long long)process->start_time);
-		if (process->phase == PHASE_STOPPED)
-			answer(
-				connection, "exec %s exited %d %lld %ld", exec->id, process->exit_status,
-				(long long)process->exited_at.tv_sec, process->exited_at.tv_nsec);
-	}
-}
-
-static void greet(const struct monitor *monitor, struct connection *connection)
-{
-	if (monitor->init.phase != PHASE_CREATING && monitor->init.pid > 0 && !monitor->init.failed)
-		answer(connection, "created %d %llu", (int)monitor->init.pid, (unsigned long long)monitor->init.start_time);
-	if (monitor->is_announced)
-		answer(connection, "running");
-	greet_execs(monitor, connection);
-	if (monitor->oom_count)
-		answer(connection, "oom %llu", (unsigned long long)monitor->oom_count);
-	if (monitor->init.failed)
-		answer(connection, "failed %d %s", monitor->init.failure.error, monitor->init.failure.text);
-	else if (monitor->init.phase == PHASE_STOPPED)
-		answer(
-			connection, "exited %d %lld %ld", monitor->init.exit_status, (long long)monitor->init.exited_at.tv_sec,
-			monitor->init.exited_at.tv_nsec);
+	monitor->audience = connection;
+	tell_container(monitor);
+	monitor->audience = NULL;
 }
 
 void adopt_connection(struct monitor *monitor, int fd)

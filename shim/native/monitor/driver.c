@@ -10,20 +10,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../common/child.h"
 #include "../common/driver.h"
 #include "init-gate.h"
 #include "monitor.h"
-
-/* Puts `from` on `to`, open across exec. The sources are all above the targets (see move_up). */
-static int place(int from, int to)
-{
-	return dup2(from, to) == to ? 0 : -1;
-}
-
-static int move_up(int fd)
-{
-	return fcntl(fd, F_DUPFD_CLOEXEC, DRIVER_FD + 1);
-}
 
 static void execute(const char *program, int gate, int init, int own)
 {
@@ -32,19 +22,17 @@ static void execute(const char *program, int gate, int init, int own)
 	 * Not /dev/null: liblxc takes its standard streams for the container's and does fchmod 0700 to them, unless they
 	 * are what the image has at /dev/null. An image with a plain file there would close the host's /dev/null to all.
 	 */
-	int null = move_up(memfd_create("lxcri-stdio", MFD_CLOEXEC));
-	sigset_t none;
+	int null = move_above(memfd_create("lxcri-stdio", MFD_CLOEXEC), DRIVER_FD);
 
-	gate = move_up(gate);
-	init = move_up(init);
-	own = move_up(own);
-	if (place(null, 0) || place(null, 1) || place(null, 2) || place(gate, GATE_FD) || place(init, GATE_INIT_FD) ||
-		place(own, DRIVER_FD))
+	gate = move_above(gate, DRIVER_FD);
+	init = move_above(init, DRIVER_FD);
+	own = move_above(own, DRIVER_FD);
+	if (place_fd(null, 0) || place_fd(null, 1) || place_fd(null, 2) || place_fd(gate, GATE_FD) ||
+		place_fd(init, GATE_INIT_FD) || place_fd(own, DRIVER_FD))
 		_exit(126);
 	/* Without its monitor nobody would record the container's end: then it ends too, and the daemon cleans up. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	unblock_signals();
 	execv(program, arguments);
 	_exit(127);
 }

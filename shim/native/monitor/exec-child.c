@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "../common/child.h"
 #include "../common/kernel.h"
 #include "exec.h"
 #include "monitor.h"
@@ -132,7 +133,7 @@ static void forget_the_hosts_streams(int gate)
 	int nothing = memfd_create("lxcri-stdio", MFD_CLOEXEC);
 
 	for (int fd = 0; fd <= 2; fd++)
-		if (nothing < 0 || dup2(nothing, fd) != fd)
+		if (nothing < 0 || place_fd(nothing, fd) < 0)
 			fail(gate, "cannot close the monitor's streams: %s", strerror(errno));
 }
 
@@ -140,7 +141,6 @@ _Noreturn static void become_init(const struct monitor *monitor, int gate, int p
 {
 	char *const arguments[] = {(char *)"lxcri-init", NULL};
 	char *const environment[] = {NULL};
-	sigset_t none;
 
 	if (setns(monitor->init.pidfd, namespaces & ~CLONE_NEWPID) < 0)
 		fail(gate, "cannot join the container's namespaces: %s", strerror(errno));
@@ -149,12 +149,11 @@ _Noreturn static void become_init(const struct monitor *monitor, int gate, int p
 	/* A new session, and keys of its own rather than the daemon's: keyctl(2), KEYCTL_JOIN_SESSION_KEYRING. */
 	setsid();
 	syscall(SYS_keyctl, 1, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	unblock_signals();
 	forget_the_hosts_streams(gate);
-	program = fcntl(program, F_DUPFD_CLOEXEC, GATE_FD + 1);
-	gate = fcntl(gate, F_DUPFD_CLOEXEC, GATE_FD + 1);
-	if (dup2(gate, GATE_FD) != GATE_FD)
+	program = move_above(program, GATE_FD);
+	gate = move_above(gate, GATE_FD);
+	if (place_fd(gate, GATE_FD) < 0)
 		_exit(EXIT_FAILURE);
 	syscall(SYS_execveat, program, "", arguments, environment, AT_EMPTY_PATH);
 	fail(gate, "cannot execute the init: %s", strerror(errno));

@@ -60,8 +60,7 @@ static void tell_running(struct monitor *monitor, const struct exec *exec)
 {
 	const struct process *process = &exec->process;
 
-	if (process->started)
-		tell(monitor, "exec %s running %d %llu", exec->id, (int)process->pid, (unsigned long long)process->start_time);
+	tell(monitor, "exec %s running %d %llu", exec->id, (int)process->pid, (unsigned long long)process->start_time);
 }
 
 static void tell_exited(struct monitor *monitor, const struct exec *exec)
@@ -71,6 +70,14 @@ static void tell_exited(struct monitor *monitor, const struct exec *exec)
 	tell(
 		monitor, "exec %s exited %d %lld %ld", exec->id, process->exit_status, (long long)process->exited_at.tv_sec,
 		process->exited_at.tv_nsec);
+}
+
+void tell_exec(struct monitor *monitor, const struct exec *exec)
+{
+	if (exec->process.started)
+		tell_running(monitor, exec);
+	if (exec->process.started && exec->process.phase == PHASE_STOPPED)
+		tell_exited(monitor, exec);
 }
 
 /* Nothing of it is left: the client may start it again. */
@@ -164,9 +171,7 @@ void start_exec(
 	struct exec *exec = find_exec(monitor, id);
 
 	if (exec) {
-		tell_running(monitor, exec);
-		if (exec->process.phase == PHASE_STOPPED)
-			tell_exited(monitor, exec);
+		tell_exec(monitor, exec);
 		return;
 	}
 	exec = add_exec(monitor, id);
@@ -180,44 +185,13 @@ void start_exec(
 		abandon(monitor, exec);
 }
 
-static void on_hello(struct monitor *monitor, struct process *process, pid_t pid)
+static void hear_init(struct monitor *monitor, struct process *process)
 {
-	if (process->pid > 0)
-		return;
-	identify_process(process, pid);
-	if (monitor->ending)
+	int root;
+
+	if (receive_from_init(process, &root) == GATE_HELLO && monitor->ending)
 		signal_process(process, SIGKILL);
-}
-
-/* One message of the init, or of the helper that could not become it. */
-static void receive_from_init(struct monitor *monitor, struct process *process)
-{
-	struct gate_failure failure = {0};
-	size_t size = sizeof(failure), count = 1;
-	pid_t pid = 0;
-	int fd = -1;
-
-	switch (gate_receive(process->gate, &failure, &size, &fd, &count, &pid)) {
-		case GATE_HELLO:
-			on_hello(monitor, process, pid);
-			break;
-		case GATE_READY:
-			break;
-		case GATE_TERMINAL:
-			if (count == 1 && adopt_terminal(process, fd) == 0)
-				fd = -1;
-			break;
-		case GATE_FAILED:
-			failure.text[sizeof(failure.text) - 1] = '\0';
-			errno = failure.error;
-			if (size == sizeof(failure) && !process->started)
-				process_fail(process, "%s", failure.text);
-			break;
-		default:
-			close_fd(&process->gate);
-	}
-	if (count == 1 && fd >= 0)
-		close(fd);
+	close_fd(&root);
 }
 
 static void on_exec_gate(void *context, void *subject)
@@ -225,7 +199,7 @@ static void on_exec_gate(void *context, void *subject)
 	struct exec *exec = subject;
 
 	if (!exec->gone && is_ready(exec->process.gate))
-		receive_from_init(context, &exec->process);
+		hear_init(context, &exec->process);
 }
 
 static void read_start_report(struct monitor *monitor, struct exec *exec)
@@ -235,7 +209,7 @@ static void read_start_report(struct monitor *monitor, struct exec *exec)
 
 	/* A failure that the init told before it ended. */
 	while (is_ready(process->gate))
-		receive_from_init(monitor, process);
+		hear_init(monitor, process);
 	switch (receive_start_report(process, &failure)) {
 		case REPORT_NONE_YET:
 			return;
@@ -276,7 +250,7 @@ void watch_execs(struct monitor *monitor, struct watch_list *list)
 static void hear_last_words(struct monitor *monitor, struct exec *exec)
 {
 	while (is_ready(exec->process.gate))
-		receive_from_init(monitor, &exec->process);
+		hear_init(monitor, &exec->process);
 	if (is_ready(exec->process.start_report))
 		read_start_report(monitor, exec);
 }

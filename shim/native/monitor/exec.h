@@ -37,6 +37,8 @@ struct exec *find_exec(const struct monitor *monitor, const char *id);
  */
 void start_exec(
 	struct monitor *monitor, const char *id, unsigned short rows, unsigned short columns, const char *network);
+/* What clients may know of it: that it runs, that it has ended. */
+void tell_exec(struct monitor *monitor, const struct exec *exec);
 void watch_execs(struct monitor *monitor, struct watch_list *list);
 /* Takes what inits have said, of which each may be the last. */
 void hear_execs(struct monitor *monitor);

@@ -104,3 +104,46 @@ int send_streams(struct process *process)
 	errno = saved;
 	return sent;
 }
+
+static void record_failure(struct process *process, struct gate_failure *failure)
+{
+	failure->text[sizeof(failure->text) - 1] = '\0';
+	errno = failure->error;
+	process_fail(process, "%s", failure->text);
+}
+
+enum gate_message receive_from_init(struct process *process, int *root)
+{
+	struct gate_failure failure = {0};
+	size_t size = sizeof(failure), count = 1;
+	pid_t pid = 0;
+	int fd = -1;
+	int type = gate_receive(process->gate, &failure, &size, &fd, &count, &pid);
+
+	*root = -1;
+	switch (type) {
+		case GATE_HELLO:
+			if (process->pid == 0)
+				identify_process(process, pid);
+			break;
+		case GATE_TERMINAL:
+			if (count == 1 && adopt_terminal(process, fd) == 0)
+				fd = -1;
+			break;
+		case GATE_ROOT:
+			*root = fd;
+			fd = -1;
+			break;
+		case GATE_READY:
+			break;
+		case GATE_FAILED:
+			if (size == sizeof(failure) && process->phase == PHASE_CREATING)
+				record_failure(process, &failure);
+			break;
+		default:
+			/* Closed, or noise from a container that got hold of the descriptor: nothing more is expected here. */
+			close_fd(&process->gate);
+	}
+	close_fd(&fd);
+	return type;
+}

@@ -16,4 +16,11 @@ int open_gate(int pair[2]);
 /* Sends the plan `init.plan` and the streams, and closes what is only the payload's. 0, or -1 with errno. */
 int send_streams(struct process *process);
 
+/*
+ * Takes one message of the init's, or of the helper's that could not become it: what it is, its terminal, how it
+ * failed; and closes the gate when it is over, or speaks what nobody expects. Returns the message. `root` gets what
+ * comes with GATE_ROOT, for the caller to close; -1 where there is none.
+ */
+enum gate_message receive_from_init(struct process *process, int *root);
+
 #endif

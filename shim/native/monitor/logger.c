@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../common/child.h"
 #include "process.h"
 #include "watch.h"
 
@@ -43,24 +44,19 @@ static void close_pipes(struct pipes *pipes)
 	}
 }
 
-/* Above the numbers that the logger's own descriptors get, so that none is overwritten before it is in its place. */
-static int move_up(int fd)
-{
-	return fcntl(fd, F_DUPFD_CLOEXEC, LOGGER_READY_FD + 1);
-}
-
 static int place_descriptors(const struct pipes *pipes)
 {
-	int out = move_up(pipes->out[READ_END]), err = move_up(pipes->err[READ_END]);
-	int ready = move_up(pipes->ready[WRITE_END]);
+	int out = move_above(pipes->out[READ_END], LOGGER_READY_FD);
+	int err = move_above(pipes->err[READ_END], LOGGER_READY_FD);
+	int ready = move_above(pipes->ready[WRITE_END], LOGGER_READY_FD);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	for (int fd = 0; fd <= 2; fd++)
-		if (dup2(null, fd) != fd)
+		if (place_fd(null, fd) < 0)
 			return -1;
-	if (dup2(out, LOGGER_STDOUT_FD) < 0 || dup2(err, LOGGER_STDERR_FD) < 0 || dup2(ready, LOGGER_READY_FD) < 0)
+	if (place_fd(out, LOGGER_STDOUT_FD) < 0 || place_fd(err, LOGGER_STDERR_FD) < 0)
 		return -1;
-	return 0;
+	return place_fd(ready, LOGGER_READY_FD);
 }
 
 /* A logger may have to reach the network, of which the monitors' namespace has none. */
@@ -77,13 +73,11 @@ _Noreturn static void execute(const struct logger *logger, const struct pipes *p
 {
 	const char *arguments[LOGGER_MAX_ARGUMENTS + 2] = {logger->program};
 	const char *environment[LOGGER_MAX_ENVIRONMENT + 1] = {NULL};
-	int failure = move_up(pipes->failure[WRITE_END]);
-	sigset_t none;
+	int failure = move_above(pipes->failure[WRITE_END], LOGGER_READY_FD);
 
 	memcpy(arguments + 1, logger->arguments, logger->argument_count * sizeof(char *));
 	memcpy(environment, logger->environment, logger->environment_count * sizeof(char *));
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	unblock_signals();
 	setsid();
 	if (join_network(logger->network) == 0 && place_descriptors(pipes) == 0)
 		execve(logger->program, (char *const *)arguments, (char *const *)environment);

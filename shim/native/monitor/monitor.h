@@ -111,6 +111,7 @@ struct monitor {
 	/* The outside. */
 	int listener, signals;
 	struct connection connections[MONITOR_MAX_CONNECTIONS];
+	const struct connection *audience; /* whom to tell; NULL: all */
 };
 
 /* run.c */
@@ -158,6 +159,7 @@ void keep_stats(const struct monitor *monitor);
 /* oom.c */
 void watch_oom(struct monitor *monitor);
 void on_oom(struct monitor *monitor);
+void tell_oom(struct monitor *monitor);
 void forget_oom(struct monitor *monitor);
 
 /* device-filter.c */
@@ -176,6 +178,8 @@ int order_driver(struct monitor *monitor);
 
 /* container.c: the events of the main loop */
 void watch_container(struct monitor *monitor, struct watch_list *list);
+/* All that is known, to the monitor's audience. */
+void tell_container(struct monitor *monitor);
 /* Takes the ends of children, and what follows from them. */
 void reap_children(struct monitor *monitor);
 void command_start(struct monitor *monitor);

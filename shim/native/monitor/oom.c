@@ -83,6 +83,11 @@ static uint64_t count_unified(const struct monitor *monitor)
 	return line ? strtoull(line + strlen("oom_kill "), NULL, 10) : monitor->oom_count;
 }
 
+void tell_oom(struct monitor *monitor)
+{
+	tell(monitor, "oom %llu", (unsigned long long)monitor->oom_count);
+}
+
 void on_oom(struct monitor *monitor)
 {
 	uint64_t before = monitor->oom_count, notices = 0;
@@ -98,7 +103,7 @@ void on_oom(struct monitor *monitor)
 		monitor->oom_count += notices;
 	}
 	if (monitor->oom_count > before)
-		tell(monitor, "oom %llu", (unsigned long long)monitor->oom_count);
+		tell_oom(monitor);
 }
 
 /* The removal of the cgroup would be taken for one more. */
