@@ -1,5 +1,6 @@
 /** From the bytes of an OCI document to the checked value. */
 import { invalidArgument } from '../../common/errors.ts';
+import type { Any } from '../../proto/gen/google/protobuf/any.ts';
 import type { Check } from './check/check.ts';
 import { rootOf } from './check/place.ts';
 import { checkProcess } from './check/process.ts';
@@ -21,12 +22,21 @@ export interface Checked<T> {
 export const parseSpec = (bytes: Uint8Array, name: string, bundle: string): Checked<Spec> =>
   parse(bytes, name, checkSpec(bundle));
 
-/** The payload of an Exec request: types.containerd.io/opencontainers/runtime-spec/1/Process. */
-export const parseProcess = (bytes: Uint8Array, name: string): Checked<Process> => parse(bytes, name, checkProcess);
+/** What an Exec request brings: `…/opencontainers/runtime-spec/1/Process`, in JSON. */
+export const parseProcess = (spec: Any, name: string): Checked<Process> =>
+  parse(contentOf(spec, 'Process', name), name, checkProcess);
 
-/** The payload of an Update request: types.containerd.io/opencontainers/runtime-spec/1/LinuxResources. */
-export const parseResources = (bytes: Uint8Array, name: string): Checked<Resources> =>
-  parse(bytes, name, checkResources);
+/** What an Update request brings: `…/opencontainers/runtime-spec/1/LinuxResources`, in JSON. */
+export const parseResources = (resources: Any, name: string): Checked<Resources> =>
+  parse(contentOf(resources, 'LinuxResources', name), name, checkResources);
+
+/** A client that says nothing of the type is believed: containerd's own do, and runc's shim does not look. */
+function contentOf({ typeUrl, value }: Any, type: string, name: string): Uint8Array {
+  if (typeUrl === '' || typeUrl.endsWith(`/${type}`)) return value;
+  throw invalidArgument(
+    `${name} has the type ${JSON.stringify(typeUrl)}: expected types.containerd.io/opencontainers/runtime-spec/1/${type}`,
+  );
+}
 
 function parse<T>(bytes: Uint8Array, name: string, check: Check<T>): Checked<T> {
   const warnings: string[] = [];

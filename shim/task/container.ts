@@ -34,9 +34,8 @@ import {
   CANNOT_DELETE_RUNNING,
   CANNOT_EXEC,
   CANNOT_PAUSE,
-  CANNOT_RESIZE_STOPPED,
   CANNOT_RESUME,
-  CANNOT_START_PAUSED,
+  CANNOT_START,
   CANNOT_UPDATE_STOPPED,
   CONTAINER_NOT_CREATED,
   PROCESS_ALREADY_FINISHED,
@@ -210,9 +209,8 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   /** @returns the init's pid. */
   start(): Promise<number> {
     return this.#queue.run(async () => {
-      if (this.status === 'paused') throw plainError(CANNOT_START_PAUSED);
-      if (this.#status === 'running') throw failedPrecondition('cannot start a container that is already running');
-      if (this.#status === 'stopped') throw failedPrecondition('cannot start a container that has stopped');
+      const { status } = this;
+      if (status !== 'created' && status !== 'creating') throw plainError(CANNOT_START[status]);
       this.#startAsked = true;
       this.link.send('start');
       await this.#started.promise;
@@ -289,9 +287,8 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
 
   resize(size: TerminalSize): void {
     const command = resizeCommand(size);
-    if (!this.stdio.terminal) return;
-    if (this.#status === 'stopped') throw plainError(CANNOT_RESIZE_STOPPED);
-    this.link.send(command);
+    // One that has ended has no screen either; runc's shim sets it all the same (pkg/process/init.go, Resize).
+    if (this.stdio.terminal && this.#status !== 'stopped') this.link.send(command);
   }
 
   /** Adds a process that is to be started later. */

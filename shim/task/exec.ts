@@ -15,6 +15,7 @@ import { removeExec, type ExecRecord } from './exec-record.ts';
 import {
   CANNOT_DELETE_RUNNING,
   CANNOT_RESIZE_STOPPED,
+  CANNOT_START,
   PROCESS_ALREADY_FINISHED,
   PROCESS_NOT_CREATED,
   execFailed,
@@ -100,8 +101,7 @@ export class Exec implements TaskProcess {
   start(): Promise<number> {
     return this.#queue.run(async () => {
       if (this.#deleted) throw notFound(processDoesNotExist(this.execId));
-      if (this.#status === 'running') throw plainError('cannot start a running process');
-      if (this.#status === 'stopped') throw plainError('cannot start a stopped process');
+      if (this.#status !== 'created') throw plainError(CANNOT_START[this.#status]);
       this.#checkContainer();
       const started = new Deferred<void>();
       this.#started = started;

@@ -32,5 +32,9 @@ export const CANNOT_RESUME = {
   stopped: 'cannot resume a stopped container',
 } as const;
 export const CANNOT_UPDATE_STOPPED = 'cannot update a stopped container';
-export const CANNOT_START_PAUSED = 'cannot start a paused process';
+export const CANNOT_START = {
+  running: 'cannot start a running process',
+  paused: 'cannot start a paused process',
+  stopped: 'cannot start a stopped process',
+} as const;
 export const CANNOT_DELETE_PAUSED = 'cannot delete a paused process';

@@ -103,7 +103,7 @@ export class TaskService {
     const execId = checkIdentifier(request.execId, 'exec id');
     const { terminal, stdin, stdout, stderr, spec } = request;
     if (spec === undefined) throw invalidArgument('spec is missing: send the process to be started, as JSON');
-    const { value: process } = parseProcess(spec.value, 'process spec');
+    const { value: process } = parseProcess(spec, 'process spec');
     // The request decides, as with runc's shim (pkg/process/init.go, exec).
     await container.addExec(execId, { ...process, terminal }, { stdin, stdout, stderr, terminal });
     return {};
@@ -134,7 +134,7 @@ export class TaskService {
   async update(namespace: string, { id, resources }: UpdateTaskRequest): Promise<object> {
     const container = this.#registry.get(namespace, id);
     if (resources === undefined) throw invalidArgument('resources are missing: send a LinuxResources document');
-    await container.update(parseResources(resources.value, 'resources').value);
+    await container.update(parseResources(resources, 'resources').value);
     return {};
   }
 

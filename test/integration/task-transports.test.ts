@@ -67,10 +67,7 @@ async function whileCreated(t: ExecutionContext, task: Task, init: Init, pid: nu
 }
 
 async function whileRunning(t: ExecutionContext, task: Task, init: Init, pid: number): Promise<void> {
-  t.deepEqual(await outcome(task.start(init)), [
-    Code.FailedPrecondition,
-    'cannot start a container that is already running',
-  ]);
+  t.deepEqual(await outcome(task.start(init)), [Code.Unknown, 'cannot start a running process']);
   t.deepEqual(await outcome(task.delete(init)), [Code.Unknown, 'cannot delete a running process']);
   t.deepEqual(await task.shutdown({ id: init.id, now: true }), {});
   t.like(await task.state(init), { pid, status: Status.RUNNING, exitStatus: 0, exitedAt: YEAR_ONE });
@@ -83,7 +80,7 @@ async function afterExit(t: ExecutionContext, task: Task, init: Init, exit: obje
   t.like(await task.state(init), { status: Status.STOPPED, ...exit });
   t.deepEqual(await kill(task, init, 9), FINISHED);
   t.deepEqual(await kill(task, init, 9, true), FINISHED);
-  t.deepEqual(await outcome(task.start(init)), [Code.FailedPrecondition, 'cannot start a container that has stopped']);
+  t.deepEqual(await outcome(task.start(init)), [Code.Unknown, 'cannot start a stopped process']);
   t.deepEqual(await outcome(task.closeIO({ ...init, stdin: true })), {});
 }
 

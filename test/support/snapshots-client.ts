@@ -1,38 +1,21 @@
-import { credentials, makeGenericClientConstructor, type Client } from '@grpc/grpc-js';
-import {
-  Kind,
-  SnapshotsDefinition,
-  type Info,
-  type ListSnapshotsResponse,
-} from '../../proto/gen/containerd/services/snapshots/v1/snapshots.ts';
+import { Kind, SnapshotsDefinition, type Info } from '../../proto/gen/containerd/services/snapshots/v1/snapshots.ts';
 import type { Mount } from '../../proto/gen/containerd/types/mount.ts';
-import { serviceDefinition } from '../../common/grpc-definition.ts';
+import { GrpcClient } from './grpc-client.ts';
 
 export type { Info, Mount };
 export { Kind };
 
-export type Labels = Readonly<Record<string, string>>;
-type Unary = (
-  request: unknown,
-  options: { deadline: number },
-  done: (error: unknown, response: unknown) => void,
-) => void;
-type Streaming = (request: unknown) => AsyncIterable<ListSnapshotsResponse>;
+/** The daemon has but one. */
+const snapshotter = '';
 
-const DEADLINE_MS = 120_000;
-const Snapshots = makeGenericClientConstructor(serviceDefinition(SnapshotsDefinition), 'Snapshots');
+export type Labels = Readonly<Record<string, string>>;
 
 /** What containerd calls a snapshotter by. Errors are grpc-js's: with `code` and `details`. */
 export class SnapshotsClient {
-  readonly #client: Client;
+  readonly #client: GrpcClient<typeof SnapshotsDefinition>;
 
   constructor(socket: string) {
-    this.#client = new Snapshots(`unix:${socket}`, credentials.createInsecure(), {
-      // A daemon that comes back is to be found at once.
-      'grpc.initial_reconnect_backoff_ms': 50,
-      'grpc.max_reconnect_backoff_ms': 100,
-      'grpc.use_local_subchannel_pool': 1,
-    });
+    this.#client = new GrpcClient(SnapshotsDefinition, socket);
   }
 
   close(): void {
@@ -40,62 +23,46 @@ export class SnapshotsClient {
   }
 
   async prepare(key: string, parent = '', labels: Labels = {}): Promise<readonly Mount[]> {
-    return ((await this.#unary('prepare', { key, parent, labels })) as { mounts: Mount[] }).mounts;
+    return (await this.#client.call('prepare', { snapshotter, key, parent, labels })).mounts;
   }
 
   async view(key: string, parent = '', labels: Labels = {}): Promise<readonly Mount[]> {
-    return ((await this.#unary('view', { key, parent, labels })) as { mounts: Mount[] }).mounts;
+    return (await this.#client.call('view', { snapshotter, key, parent, labels })).mounts;
   }
 
   async mounts(key: string): Promise<readonly Mount[]> {
-    return ((await this.#unary('mounts', { key })) as { mounts: Mount[] }).mounts;
+    return (await this.#client.call('mounts', { snapshotter, key })).mounts;
   }
 
   async commit(name: string, key: string, labels: Labels = {}): Promise<void> {
-    await this.#unary('commit', { name, key, labels, parent: '' });
+    await this.#client.call('commit', { snapshotter, name, key, labels, parent: '' });
   }
 
   async remove(key: string): Promise<void> {
-    await this.#unary('remove', { key });
+    await this.#client.call('remove', { snapshotter, key });
   }
 
   async update(name: string, labels: Labels): Promise<void> {
     const info = { name, parent: '', kind: Kind.UNKNOWN, createdAt: undefined, updatedAt: undefined, labels };
-    await this.#unary('update', { info, updateMask: undefined });
+    await this.#client.call('update', { snapshotter, info, updateMask: undefined });
   }
 
   async stat(key: string): Promise<Info | undefined> {
-    return ((await this.#unary('stat', { key })) as { info: Info | undefined }).info;
+    return (await this.#client.call('stat', { snapshotter, key })).info;
   }
 
   async usage(key: string): Promise<{ readonly size: bigint; readonly inodes: bigint }> {
-    return (await this.#unary('usage', { key })) as { size: bigint; inodes: bigint };
+    return this.#client.call('usage', { snapshotter, key });
   }
 
   async cleanup(): Promise<void> {
-    await this.#unary('cleanup', {});
+    await this.#client.call('cleanup', { snapshotter });
   }
 
   async list(): Promise<Info[]> {
-    const call = (this.#client as unknown as { list: Streaming }).list({ snapshotter: '', filters: [] });
     const found: Info[] = [];
-    for await (const { info } of call) found.push(...info);
+    for await (const { info } of this.#client.stream('list', { snapshotter, filters: [] })) found.push(...info);
     return found;
-  }
-
-  #unary(method: string, request: object): Promise<unknown> {
-    const call = (this.#client as unknown as Record<string, Unary>)[method];
-    return new Promise((resolve, reject) => {
-      call?.call(
-        this.#client,
-        { snapshotter: '', ...request },
-        { deadline: Date.now() + DEADLINE_MS },
-        (error, response) => {
-          if (error === null) resolve(response);
-          else reject(error instanceof Error ? error : new Error(JSON.stringify(error)));
-        },
-      );
-    });
   }
 }
 

@@ -506,12 +506,16 @@ test('any value at any place of any document gives a spec or a StatusError', (t)
   );
 });
 
+const any = (type: string, document: unknown) => ({
+  typeUrl: `types.containerd.io/opencontainers/runtime-spec/1/${type}`,
+  value: encode(document),
+});
+
 test('any JSON at all gives a StatusError', (t) => {
   fc.assert(
     fc.property(anyJson, (value) => {
-      for (const check of [parseProcess, (bytes: Uint8Array, name: string) => parseSpec(bytes, name, BUNDLE)]) {
-        t.throws(() => check(encode(value), 'the document'), { instanceOf: StatusError });
-      }
+      t.throws(() => parseProcess(any('Process', value), 'the document'), { instanceOf: StatusError });
+      t.throws(() => parseSpec(encode(value), 'the document', BUNDLE), { instanceOf: StatusError });
     }),
   );
 });
@@ -545,13 +549,19 @@ test('what is normalised is normal: checking it again changes nothing', (t) => {
 });
 
 test('an exec process and an update are checked alone', (t) => {
-  const { value } = parseProcess(encode({ args: ['ls'], cwd: '/', terminal: true }), 'the exec process');
+  const { value } = parseProcess(any('Process', { args: ['ls'], cwd: '/', terminal: true }), 'the exec process');
   t.true(value.terminal);
-  t.throws(() => parseProcess(encode({ args: ['ls'] }), 'the exec process'), {
+  t.throws(() => parseProcess(any('Process', { args: ['ls'] }), 'the exec process'), {
     message: 'the exec process: cwd is missing: expected a string',
   });
-  t.deepEqual(parseResources(encode({ memory: { limit: 5 } }), 'the update').value.memory, { limit: 5n });
-  t.throws(() => parseResources(encode({ memory: 5 }), 'the update'), {
+  t.deepEqual(parseResources(any('LinuxResources', { memory: { limit: 5 } }), 'the update').value.memory, {
+    limit: 5n,
+  });
+  t.throws(() => parseResources(any('LinuxResources', { memory: 5 }), 'the update'), {
     message: 'the update: memory is 5: expected an object',
   });
+  t.throws(() => parseProcess(any('LinuxResources', {}), 'the exec process'), {
+    message: /^the exec process has the type ".*LinuxResources": expected .*Process$/,
+  });
+  t.deepEqual(parseResources({ typeUrl: '', value: encode({}) }, 'the update').warnings, []);
 });

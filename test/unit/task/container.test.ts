@@ -121,7 +121,7 @@ test('a start that fails says why; the end follows, without a start', async (t) 
   await t.throwsAsync(start, { message: 'OCI runtime start failed: exec /x: exec format error' });
   t.deepEqual(await all.container.wait(), { status: 126, seconds: 5n, nanoseconds: 6 });
   t.deepEqual(await topics(all, 2), ['create', 'exit']);
-  await t.throwsAsync(all.container.start(), { message: /has stopped/ });
+  await t.throwsAsync(all.container.start(), { message: /cannot start a stopped process/ });
 });
 
 test('a container that ends before its start does not leave the start waiting', async (t) => {

@@ -1,0 +1,105 @@
+import test from 'ava';
+import { Comparison } from '../../support/compare.ts';
+
+/* containerd goes and comes back, in the middle of things. */
+const comparison = new Comparison(test);
+const SLEEP = ['sleep', '1000'];
+/** Says a line each time it is told to, and ends at the second. */
+const TALKER = [
+  'sh',
+  '-c',
+  "n=0; trap 'n=$((n+1)); echo heard $n' USR1; while [ $n -lt 2 ]; do sleep 0.02; done; exit 6",
+];
+const settled = () => new Promise<void>((resolve) => setTimeout(resolve, 300));
+const USR1 = 10;
+
+comparison.same('a container that runs', async (task, step) => {
+  await task.run(TALKER);
+  await settled();
+  await task.kill(USR1);
+  await comparison.withoutContainerd(settled);
+  await step('state', () => task.state());
+  await step('pids', () => task.pids());
+  await step('it hears', () => task.kill(USR1));
+  await step('wait', () => task.wait());
+  await step('delete', () => task.delete());
+  await step('output', () => task.output());
+  await step('events since', () => task.events('/tasks/delete'));
+});
+
+comparison.same('an exec that runs', async (task, step) => {
+  await task.run(SLEEP);
+  await task.exec('talks', TALKER);
+  await task.start('talks');
+  await settled();
+  await task.kill(USR1, { execId: 'talks' });
+  await comparison.withoutContainerd(settled);
+  await step('state', () => task.state('talks'));
+  await step('pids', () => task.pids());
+  await step('it hears', () => task.kill(USR1, { execId: 'talks' }));
+  await step('wait', () => task.wait('talks'));
+  await step('delete', () => task.delete('talks'));
+  await step('output', () => task.output('talks'));
+  await step('another', () => task.execute('next', ['echo', 'here']));
+});
+
+comparison.same('an exec that ends meanwhile', async (task, step) => {
+  await task.run(SLEEP);
+  await task.exec('ends', ['sh', '-c', 'sleep 1; echo bye; exit 4']);
+  await task.start('ends');
+  await comparison.withoutContainerd(() => new Promise((resolve) => setTimeout(resolve, 1500)));
+  await step('state', () => task.state('ends'));
+  await step('wait', () => task.wait('ends'));
+  await step('output', () => task.output('ends'));
+  await step('delete', () => task.delete('ends'));
+});
+
+comparison.same('a container that ends meanwhile', async (task, step) => {
+  await task.run(['sh', '-c', 'sleep 1; echo bye; exit 4']);
+  await comparison.withoutContainerd(() => new Promise((resolve) => setTimeout(resolve, 1500)));
+  await step('state', () => task.state());
+  await step('wait', () => task.wait());
+  await step('output', () => task.output());
+  await step('delete', () => task.delete());
+});
+
+comparison.same('a container that was not started yet', async (task, step) => {
+  await task.define(['sh', '-c', 'echo late; exit 2']);
+  await task.create();
+  await comparison.withoutContainerd();
+  await step('state', () => task.state());
+  await step('start', () => task.start());
+  await step('wait', () => task.wait());
+  await step('output', () => task.output());
+});
+
+comparison.same('a paused container', async (task, step) => {
+  await task.run(TALKER);
+  await settled();
+  await task.pause();
+  await comparison.withoutContainerd();
+  await step('state', () => task.state());
+  await step('pause', () => task.pause());
+  await step('resume', () => task.resume());
+  await step('state, resumed', () => task.state());
+  await task.kill(USR1);
+  await settled();
+  await task.kill(USR1);
+  await step('wait', () => task.wait());
+  await step('output', () => task.output());
+});
+
+comparison.same('a terminal', async (task, step) => {
+  const talker = ['sh', '-c', 'trap "stty size" WINCH; n=0; while [ $n -lt 400 ]; do sleep 0.02; n=$((n+1)); done'];
+  await task.run(talker, ['--tty'], { terminal: true });
+  await task.resize(100, 30);
+  await settled();
+  await comparison.withoutContainerd();
+  await step('state', () => task.state());
+  await step('resize', () => task.resize(120, 40));
+  await settled();
+  await step('kill', () => task.kill(9));
+  await step('wait', () => task.wait());
+  await step('delete', () => task.delete());
+  await step('output', () => task.output());
+});
