@@ -129,7 +129,6 @@ export class Comparison {
     if (this.#world === undefined) throw new Error('containerd did not start; see the before hook');
     const answers = new Map<string, Answer>();
     const step: Step = async (name, action) => {
-      console.log('STEP', name);
       if (answers.has(name)) throw new Error(`two steps are named ${name}`);
       answers.set(name, await answerOf(action));
     };

@@ -106,7 +106,7 @@ test('a start ends when the payload runs', async (t) => {
   t.is(all.container.status, 'running');
   t.deepEqual(await topics(all, 2), ['create', 'start']);
   const error = await t.throwsAsync(all.container.start(), { instanceOf: StatusError });
-  t.is(error.code, Code.FailedPrecondition);
+  t.is(error.code, Code.Unknown);
   t.deepEqual(
     all.monitor.heard.filter((line) => line === 'start'),
     ['start'],
