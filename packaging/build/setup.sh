@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 # Alternatives are written a|b: the first that this Debian has (13 renamed some).
-PACKAGES='busybox-static clang-format containerd gcc iproute2 libc6-dev libseccomp-dev lxc lxc-dev|liblxc-dev make musl-tools procps runc tmux
+PACKAGES='busybox-static clang-format containerd containernetworking-plugins gcc iproute2 iptables libc6-dev libseccomp-dev lxc lxc-dev|liblxc-dev make musl-tools procps runc tmux
 	util-linux'
 # What builds and runs the VM of test/vm.
 PACKAGES="$PACKAGES debian-archive-keyring e2fsprogs mmdebstrap openssh-client qemu-system-x86 qemu-utils tar"

@@ -13,6 +13,8 @@ export interface ContainerdOptions {
   /** How long this project's daemon stays when it has nothing to do. */
   readonly lingerMs?: number;
   readonly images?: readonly Image[];
+  /** A network namespace of its own, for whatever changes addresses and firewalls. */
+  readonly ownNetwork?: boolean;
   /** Keep the images' layers in LayerFS, whose name as a snapshotter is `layerfs`. */
   readonly layerFs?: boolean;
 }
@@ -60,9 +62,11 @@ disabled_plugins = ${JSON.stringify(NEEDLESS_PLUGINS)}
   address = "${dir}/l.sock"
 `;
 
-function spawnContainerd({ dir, environment, logFile }: Containerd) {
+function spawnContainerd({ dir, environment, logFile, ownNetwork }: Containerd) {
   const output = { file: logFile, append: true } as const;
-  return execa('containerd', ['--config', path.join(dir, 'config.toml')], {
+  const args = ['--config', path.join(dir, 'config.toml')];
+  const [program, prefix] = ownNetwork ? ['unshare', ['--net', 'containerd']] : ['containerd', []];
+  return execa(program, [...prefix, ...args], {
     env: environment,
     stdin: 'ignore',
     stdout: output,
@@ -83,11 +87,13 @@ export class Containerd {
   readonly lingerMs: number;
   /** Runs if it was asked for; containerd speaks to it when it has to. */
   readonly snapshotter: Snapshotter;
+  readonly ownNetwork: boolean;
   readonly #layerFs: boolean;
   #daemon: ReturnType<typeof spawnContainerd> | undefined;
 
-  private constructor(dir: string, { lingerMs = 1000, layerFs = false }: ContainerdOptions) {
+  private constructor(dir: string, { lingerMs = 1000, layerFs = false, ownNetwork = false }: ContainerdOptions) {
     this.dir = dir;
+    this.ownNetwork = ownNetwork;
     this.snapshotter = new Snapshotter(dir);
     this.#layerFs = layerFs;
     this.marker = path.basename(dir);
@@ -141,6 +147,11 @@ export class Containerd {
       LXCRI_RUN_DIR: this.runDir,
       PATH: `${DIST_BIN}:${process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin'}`,
     };
+  }
+
+  /** What puts a command into containerd's network namespace. */
+  get networkPrefix(): readonly string[] {
+    return this.ownNetwork ? ['nsenter', `--net=/proc/${this.#daemon?.pid ?? 'self'}/ns/net`] : [];
   }
 
   /** Where to look for what a container left behind. */
