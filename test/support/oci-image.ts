@@ -37,8 +37,10 @@ export async function writeImageArchive(file: string, images: readonly Image[] =
 
   const archive = pack();
   addFile(archive, 'oci-layout', json({ imageLayoutVersion: '1.0.0' }));
-  for (const { digest, content } of blobs.values()) addFile(archive, `blobs/${digest.replace(':', '/')}`, content);
+  for (const { digest, content } of blobs.values()) addFile(archive, pathOf({ digest }), content);
   addFile(archive, 'index.json', json(index));
+  // For a Docker that keeps no OCI images.
+  addFile(archive, 'manifest.json', json(manifests.map(({ docker }) => docker)));
   archive.finalize();
   await pipeline(archive, createWriteStream(file));
 }
@@ -59,7 +61,8 @@ async function describeImage(image: Image, base: Blob) {
   );
   const tag = image.name.slice(image.name.lastIndexOf(':') + 1);
   const annotations = { 'io.containerd.image.name': image.name, 'org.opencontainers.image.ref.name': tag };
-  return { blobs: [...layers, config, manifest], descriptor: { ...describe(manifest), annotations } };
+  const docker = { Config: pathOf(config), RepoTags: [image.name], Layers: layers.map(pathOf) };
+  return { blobs: [...layers, config, manifest], descriptor: { ...describe(manifest), annotations }, docker };
 }
 
 function imageConfig(image: Image, layers: readonly Blob[]) {
@@ -92,5 +95,6 @@ function toBlob(mediaType: string, content: Buffer): Blob {
   return { mediaType, content, digest: `sha256:${createHash('sha256').update(content).digest('hex')}` };
 }
 
+const pathOf = ({ digest }: Pick<Blob, 'digest'>) => `blobs/${digest.replace(':', '/')}`;
 const describe = ({ mediaType, digest, content }: Blob) => ({ mediaType, digest, size: content.length });
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));

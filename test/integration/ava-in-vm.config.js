@@ -1,0 +1,5 @@
+// The same tests in the VM, where the checkout cannot be written to, and everything takes ten times as long: one by one,
+// so that what containerd gives a shim 5 s for does not wait for others.
+import config from './ava.config.js';
+
+export default { ...config, cache: false, serial: true, timeout: '10m' };
