@@ -2,41 +2,19 @@ import path from 'node:path';
 import { Metrics as MetricsV1 } from '../../proto/gen/io/containerd/cgroups/v1/metrics.ts';
 import { Metrics as MetricsV2 } from '../../proto/gen/io/containerd/cgroups/v2/metrics.ts';
 import { ProcessDetails } from '../../proto/gen/containerd/runc/v1/options.ts';
-import { SnapshotsDefinition } from '../../proto/gen/containerd/services/snapshots/v1/snapshots.ts';
-import {
-  TasksDefinition,
-  type CreateTaskRequest,
-  type ExecProcessRequest,
-} from '../../proto/gen/containerd/services/tasks/v1/tasks.ts';
+import { type CreateTaskRequest, type ExecProcessRequest } from '../../proto/gen/containerd/services/tasks/v1/tasks.ts';
 import type { Any } from '../../proto/gen/google/protobuf/any.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
 import type { Containerd } from './containerd.ts';
+import type { ContainerdClient } from './containerd-client.ts';
 import type { CtrEvents } from './ctr-events.ts';
 import { encodeSpec, processSpec, type ProcessSpec } from './execs.ts';
 import { FifoReader } from './fifo-reader.ts';
-import { GrpcClient } from './grpc-client.ts';
-import { BUSYBOX_IMAGE } from './oci-image.ts';
 import { isAlive } from './processes.ts';
 
 type Streams = Pick<CreateTaskRequest, 'stdin' | 'stdout' | 'stderr' | 'terminal'>;
 
 const STATUS_NAMES = new Map<number, string>(Object.entries(Status).map(([name, number]) => [number, name]));
-
-/** containerd's API on its socket. */
-export class ContainerdClient {
-  readonly tasks: GrpcClient<typeof TasksDefinition>;
-  readonly snapshots: GrpcClient<typeof SnapshotsDefinition>;
-
-  constructor({ address, namespace }: Containerd) {
-    this.tasks = new GrpcClient(TasksDefinition, address, namespace);
-    this.snapshots = new GrpcClient(SnapshotsDefinition, address, namespace);
-  }
-
-  close(): void {
-    this.tasks.close();
-    this.snapshots.close();
-  }
-}
 
 /** Where it lives. Another client may take the place of one whose containerd was restarted. */
 export interface ClientWorld {
@@ -74,25 +52,18 @@ export class ClientTask {
     return (await Promise.all(readers.map((reader) => reader.text()))).join('');
   }
 
+  /** Resolves once the process has said it: it is where its script has that. */
+  async says(text: string, execId = ''): Promise<void> {
+    await this.#readers.get(execId)?.[0]?.shows(text);
+  }
+
   /** Makes the container; of the task there is nothing yet. */
   async define(args: readonly string[], flags: readonly string[] = []): Promise<void> {
-    const { id, runtime } = this;
-    await this.#world.containerd.ctr([
-      'containers',
-      'create',
-      ...flags,
-      '--runtime',
-      runtime,
-      // What follows are no flags of ctr's.
-      '--',
-      BUSYBOX_IMAGE.name,
-      id,
-      ...args,
-    ]);
+    await this.#world.client.createContainer(this.id, this.runtime, args, flags);
   }
 
   async create(changes: Partial<CreateTaskRequest> = {}) {
-    const { mounts } = await this.#world.client.snapshots.call('mounts', { snapshotter: 'overlayfs', key: this.id });
+    const mounts = await this.#world.client.mounts(this.id);
     const { pid } = await this.#withStreams('', changes.terminal ?? false, (streams) =>
       this.#tasks.call('create', {
         containerId: this.id,
@@ -225,8 +196,7 @@ export class ClientTask {
 
   /** Removes whatever there is. */
   async destroy(): Promise<void> {
-    await this.#world.containerd.tryCtr(['tasks', 'rm', '--force', this.id]);
-    await this.#world.containerd.tryCtr(['containers', 'rm', this.id]);
+    await this.#world.client.removeContainer(this.id);
     await Promise.all(this.#opened.map((reader) => reader.stop()));
   }
 

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { TestFn } from 'ava';
-import { ClientTask, ContainerdClient } from './client-task.ts';
+import test from 'ava';
+import { ClientTask } from './client-task.ts';
 import type { Containerd } from './containerd.ts';
+import { ContainerdClient } from './containerd-client.ts';
 import { CtrEvents } from './ctr-events.ts';
 import { LXCRI, RUNC } from './runtimes.ts';
 import { useContainerd, type ContainerdFixture } from './with-containerd.ts';
@@ -73,13 +74,11 @@ async function documentedRows(): Promise<ReadonlySet<string>> {
 }
 
 /** Cases that are run on runc's shim and on this one, under the same containerd; what a client sees is compared. */
-export class Comparison {
-  readonly #test: TestFn;
+class Comparison {
   readonly #fixture: ContainerdFixture;
   #world: { containerd: Containerd; client: ContainerdClient; events: CtrEvents } | undefined;
 
-  constructor(test: TestFn) {
-    this.#test = test;
+  constructor() {
     test.serial.after.always('let go of containerd', () => this.#disconnect());
     this.#fixture = useContainerd(test);
     test.serial.before('watch its events', () => this.#connect());
@@ -108,7 +107,7 @@ export class Comparison {
 
   /** A case; every difference that it shows must be one that is declared, and every declared one must be documented. */
   same(name: string, run: (task: ClientTask, step: Step) => Promise<void>, differences: Differences = {}): void {
-    this.#test.serial(name, async (t) => {
+    test.serial(name, async (t) => {
       const [ours, theirs] = [await this.#play(LXCRI, run), await this.#play(RUNC, run)];
       t.deepEqual([...ours.keys()], [...theirs.keys()]);
       const isAlike = (step: string) => isDeepStrictEqual(ours.get(step), theirs.get(step));
@@ -141,3 +140,6 @@ export class Comparison {
     return answers;
   }
 }
+
+/** Of the process, whichever files' tests it runs. */
+export const comparison = new Comparison();

@@ -1,13 +1,18 @@
 import { execa } from 'execa';
+import { eventually } from './eventually.ts';
 
 /** Reads a FIFO from before anybody writes to it until nobody does any more. */
 export class FifoReader {
   readonly path: string;
   readonly #process: ReturnType<typeof spawnReader>;
+  #soFar = '';
 
   private constructor(path: string) {
     this.path = path;
     this.#process = spawnReader(path);
+    this.#process.stdout.on('data', (chunk: Buffer) => {
+      this.#soFar += chunk.toString();
+    });
   }
 
   /** Makes the FIFO. */
@@ -19,6 +24,11 @@ export class FifoReader {
   /** Resolves at the end. */
   async text(): Promise<string> {
     return (await this.#process).stdout;
+  }
+
+  /** Resolves once it has been written. */
+  async shows(text: string): Promise<void> {
+    await eventually(() => this.#soFar.includes(text) || undefined);
   }
 
   /** Whoever comes later has no reader. */

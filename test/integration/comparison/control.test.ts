@@ -1,8 +1,8 @@
-import test from 'ava';
-import { BAD_INPUT, Comparison, type Difference } from '../../support/compare.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BAD_INPUT, comparison, type Difference } from '../../support/compare.ts';
 
 /* What a client does to a container that runs. */
-const comparison = new Comparison(test);
+
 const SLEEP = ['sleep', '1000'];
 
 comparison.same('pause and resume, with their events', async (task, step) => {
@@ -77,7 +77,7 @@ comparison.same('processes and metrics', async (task, step) => {
   await step('pids, created', () => task.pids());
   await step('metrics, created', () => task.metrics());
   await task.start();
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await sleep(200);
   await step('pids', () => task.pids());
   await step('metrics', () => task.metrics());
   await task.pause();

@@ -1,20 +1,20 @@
-import test from 'ava';
 import { encodeSpec, processSpec } from '../../support/execs.ts';
-import { BAD_INPUT, Comparison } from '../../support/compare.ts';
+import { BAD_INPUT, comparison } from '../../support/compare.ts';
 
-/* Processes beside a container's first one. */
-const comparison = new Comparison(test);
+/* Processes beside a container’s first one. */
+
 const SLEEP = ['sleep', '1000'];
 
-comparison.same('a life, with its events', async (task, step) => {
+comparison.same('an exec’s life, with its events', async (task, step) => {
   await task.run(SLEEP);
-  await step('exec', () => task.exec('one', ['sh', '-c', 'trap "exit 3" TERM; while :; do sleep 0.02; done']));
+  await step('exec', () =>
+    task.exec('one', ['sh', '-c', 'trap "exit 3" TERM; echo ready; while :; do sleep 0.02; done']),
+  );
   await step('state, added', () => task.state('one'));
   await step('start', () => task.start('one'));
   await step('state, running', () => task.state('one'));
   await step('pids', () => task.pids());
-  // The shell must have come to its trap.
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await task.says('ready', 'one');
   await step('kill', () => task.kill(15, { execId: 'one' }));
   await step('wait', () => task.wait('one'));
   await step('state, stopped', () => task.state('one'));
@@ -89,7 +89,7 @@ comparison.same(
   },
 );
 
-comparison.same('everything twice', async (task, step) => {
+comparison.same('an exec, everything twice', async (task, step) => {
   await task.run(SLEEP);
   await task.exec('one', SLEEP);
   await step('the same id', () => task.exec('one', SLEEP));

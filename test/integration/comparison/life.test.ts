@@ -1,18 +1,18 @@
-import test from 'ava';
-import { BAD_INPUT, Comparison, type Answer, type Difference } from '../../support/compare.ts';
+import { BAD_INPUT, comparison, type Answer, type Difference } from '../../support/compare.ts';
 
 /* A container from its creation to its removal, and what is asked of it at the wrong moment. */
-const comparison = new Comparison(test);
+
 const SLEEP = ['sleep', '1000'];
 /** Ends with a status when it is told to. */
-const stoppable = (status: number) => ['sh', '-c', `trap "exit ${status}" TERM; while :; do sleep 0.02; done`];
+const STOPPABLE = ['sh', '-c', 'trap "exit 7" TERM; echo ready; while :; do sleep 0.02; done'];
 
 comparison.same('a life, with its events', async (task, step) => {
-  await task.define(stoppable(7));
+  await task.define(STOPPABLE);
   await step('create', () => task.create());
   await step('state, created', () => task.state());
   await step('start', () => task.start());
   await step('state, running', () => task.state());
+  await task.says('ready');
   await step('kill', () => task.kill(15));
   await step('wait', () => task.wait());
   await step('state, stopped', () => task.state());

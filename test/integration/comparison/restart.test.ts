@@ -1,23 +1,24 @@
-import test from 'ava';
-import { Comparison } from '../../support/compare.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { comparison } from '../../support/compare.ts';
 
 /* containerd goes and comes back, in the middle of things. */
-const comparison = new Comparison(test);
+
 const SLEEP = ['sleep', '1000'];
 /** Says a line each time it is told to, and ends at the second. */
 const TALKER = [
   'sh',
   '-c',
-  "n=0; trap 'n=$((n+1)); echo heard $n' USR1; while [ $n -lt 2 ]; do sleep 0.02; done; exit 6",
+  "n=0; trap 'n=$((n+1)); echo heard $n' USR1; echo ready; while [ $n -lt 2 ]; do sleep 0.02; done; exit 6",
 ];
-const settled = () => new Promise<void>((resolve) => setTimeout(resolve, 300));
+const SETTLED_MS = 300;
 const USR1 = 10;
 
 comparison.same('a container that runs', async (task, step) => {
   await task.run(TALKER);
-  await settled();
+  await task.says('ready');
   await task.kill(USR1);
-  await comparison.withoutContainerd(settled);
+  await task.says('heard 1');
+  await comparison.withoutContainerd();
   await step('state', () => task.state());
   await step('pids', () => task.pids());
   await step('it hears', () => task.kill(USR1));
@@ -31,9 +32,10 @@ comparison.same('an exec that runs', async (task, step) => {
   await task.run(SLEEP);
   await task.exec('talks', TALKER);
   await task.start('talks');
-  await settled();
+  await task.says('ready', 'talks');
   await task.kill(USR1, { execId: 'talks' });
-  await comparison.withoutContainerd(settled);
+  await task.says('heard 1', 'talks');
+  await comparison.withoutContainerd();
   await step('state', () => task.state('talks'));
   await step('pids', () => task.pids());
   await step('it hears', () => task.kill(USR1, { execId: 'talks' }));
@@ -47,7 +49,7 @@ comparison.same('an exec that ends meanwhile', async (task, step) => {
   await task.run(SLEEP);
   await task.exec('ends', ['sh', '-c', 'sleep 1; echo bye; exit 4']);
   await task.start('ends');
-  await comparison.withoutContainerd(() => new Promise((resolve) => setTimeout(resolve, 1500)));
+  await comparison.withoutContainerd(() => sleep(1500));
   await step('state', () => task.state('ends'));
   await step('wait', () => task.wait('ends'));
   await step('output', () => task.output('ends'));
@@ -56,7 +58,7 @@ comparison.same('an exec that ends meanwhile', async (task, step) => {
 
 comparison.same('a container that ends meanwhile', async (task, step) => {
   await task.run(['sh', '-c', 'sleep 1; echo bye; exit 4']);
-  await comparison.withoutContainerd(() => new Promise((resolve) => setTimeout(resolve, 1500)));
+  await comparison.withoutContainerd(() => sleep(1500));
   await step('state', () => task.state());
   await step('wait', () => task.wait());
   await step('output', () => task.output());
@@ -75,7 +77,7 @@ comparison.same('a container that was not started yet', async (task, step) => {
 
 comparison.same('a paused container', async (task, step) => {
   await task.run(TALKER);
-  await settled();
+  await task.says('ready');
   await task.pause();
   await comparison.withoutContainerd();
   await step('state', () => task.state());
@@ -83,7 +85,7 @@ comparison.same('a paused container', async (task, step) => {
   await step('resume', () => task.resume());
   await step('state, resumed', () => task.state());
   await task.kill(USR1);
-  await settled();
+  await task.says('heard 1');
   await task.kill(USR1);
   await step('wait', () => task.wait());
   await step('output', () => task.output());
@@ -93,11 +95,11 @@ comparison.same('a terminal', async (task, step) => {
   const talker = ['sh', '-c', 'trap "stty size" WINCH; n=0; while [ $n -lt 400 ]; do sleep 0.02; n=$((n+1)); done'];
   await task.run(talker, ['--tty'], { terminal: true });
   await task.resize(100, 30);
-  await settled();
+  await sleep(SETTLED_MS);
   await comparison.withoutContainerd();
   await step('state', () => task.state());
   await step('resize', () => task.resize(120, 40));
-  await settled();
+  await sleep(SETTLED_MS);
   await step('kill', () => task.kill(9));
   await step('wait', () => task.wait());
   await step('delete', () => task.delete());
