@@ -56,7 +56,10 @@ export class EventJournal {
   /** Forgets which events an exec has had, up to that number: another one may get its id. */
   async forget(execId: string, last: number): Promise<void> {
     await this.#append({ forget: execId, last });
-    if (this.#size > this.#compactAt) await this.#compact();
+    if (this.#size <= this.#compactAt) return;
+    await this.#compact().catch(() => {
+      this.#compactLater();
+    });
   }
 
   /** A line that cannot be read counts as not written: writes end, or do not, but disks are not eternal. */
@@ -65,7 +68,7 @@ export class EventJournal {
   }
 
   async remove(): Promise<void> {
-    await this.#close();
+    await this.close();
     await removeFile(this.#path);
     // The namespace's directory, once its last journal is gone.
     await rmdir(path.dirname(this.#path)).catch(() => undefined);
@@ -95,12 +98,18 @@ export class EventJournal {
     const { pending, names, last } = await this.read();
     const text = [...pending.map(toRecord), { last, names: [...names] }].map(encodeRecord).join('');
     await writeFileAtomic(this.#path, text);
-    await this.#close();
+    await this.close();
     this.#size = text.length;
     this.#compactAt = Math.max(COMPACT_BYTES, 2 * text.length);
   }
 
-  async #close(): Promise<void> {
+  /** On a full disk, say, where to try each time would make everything worse. */
+  #compactLater(): void {
+    this.#compactAt *= 2;
+  }
+
+  /** Lets go of the file; whoever calls again has it opened again. */
+  async close(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
     await file?.close();

@@ -28,6 +28,7 @@ export class EventQueue {
   #last = 0;
   #sending = false;
   #discarded = false;
+  #removed = false;
   #finishing = false;
   #finished: () => void = () => undefined;
   /** Resolves once the last event is sent and the journal is gone: after `finish` or `discard`. */
@@ -62,14 +63,18 @@ export class EventQueue {
   /** The exec is gone: what of it is not sent yet will be, and another one may have its id. */
   async forget(execId: string): Promise<void> {
     const last = this.#last;
-    await this.#writes.run(() => this.#options.journal.forget(execId, last)).catch(() => undefined);
+    const { journal } = this.#options;
+    // A journal that is gone would be begun anew.
+    await this.#writes
+      .run(async () => (this.#removed ? undefined : journal.forget(execId, last)))
+      .catch(() => undefined);
   }
 
   /** An event that does not fit on a full disk is still sent, by this daemon at least. */
   async #write(entry: JournalEntry): Promise<void> {
     const { namespace, id, journal, logger } = this.#options;
     // The journal is gone: a new one would be sent by the next daemon.
-    if (this.#discarded) return;
+    if (this.#removed) return;
     await journal.add(entry).catch((error: unknown) => {
       logger.warn({ namespace, id, topic: entry.event.topic, err: error }, 'an event could not be written to disk');
     });
@@ -97,6 +102,7 @@ export class EventQueue {
   /** A journal that stays is sent again by the next daemon; nobody should wait for that. */
   async #removeJournal(): Promise<void> {
     const { namespace, id, journal, logger } = this.#options;
+    this.#removed = true;
     await journal.remove().catch((error: unknown) => {
       logger.warn({ namespace, id, err: error }, 'a journal of events could not be removed');
     });

@@ -44,6 +44,12 @@ export class Announcements {
     for (let each = seen; each < count; each += 1n) void this.again(taskOom(this.#record.id));
   }
 
+  /** Forgets the execs of an earlier daemon that are gone, but for this: it may have died over it. */
+  async forgetExecsBut(execIds: ReadonlySet<string>): Promise<void> {
+    const known = [...this.#issued].flatMap((name) => /@(.*)$/.exec(name)?.[1] ?? []);
+    for (const execId of new Set(known)) if (!execIds.has(execId)) await this.forgetExec(execId);
+  }
+
   /** The exec is deleted: another one may get its id, and have the same events. */
   async forgetExec(execId: string): Promise<void> {
     for (const name of this.#issued) if (name.endsWith(`@${execId}`)) this.#issued.delete(name);

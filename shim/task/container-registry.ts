@@ -74,9 +74,14 @@ export class ContainerRegistry {
     return [...new Set([...this.#containers.values()].map(({ record }) => record.namespace))];
   }
 
-  /** @throws StatusError NotFound. */
-  get(namespace: string, id: string): Container {
-    const container = this.find(namespace, id);
+  /**
+   * Waits for a create that is under way, as runc's shim does: a client may have found the task by then, and have its
+   * stdin to close.
+   * @throws StatusError NotFound.
+   */
+  async get(namespace: string, id: string): Promise<Container> {
+    const creation = this.#creating.get(keyOf(namespace, id));
+    const container = this.find(namespace, id) ?? (await creation?.creating.catch(() => undefined));
     if (container === undefined) throw notFound(CONTAINER_NOT_CREATED);
     return container;
   }

@@ -362,6 +362,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     this.link.send('release');
     const exit = await this.#exited.promise;
     if (this.link.used) await this.#gone.promise;
+    await this.execs.close();
     return exit;
   }
 

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFileAtomic } from '../../common/atomic-file.ts';
 import { hasErrorCode, listIfExists, readTextIfExists, removeFile } from '../../common/files.ts';
@@ -54,15 +54,21 @@ export async function readExecs(
   const names = await listIfExists(directoryOf(container));
   const ids = new Set(names.filter((name) => name.endsWith(PLAN)).map((name) => name.slice(0, -PLAN.length)));
   const leftovers = names.filter((name) => !ids.has(name.replace(/\.(plan|status(\.new)?)$/, '')));
-  await Promise.all(leftovers.map((name) => removeFile(path.join(directoryOf(container), name))));
-  return Promise.all([...ids].map((execId) => readExec(container, execId)));
+  await Promise.all(leftovers.map((name) => rm(path.join(directoryOf(container), name), { recursive: true })));
+  return (await Promise.all([...ids].map((execId) => readExec(container, execId)))).flatMap((exec) => exec ?? []);
 }
 
+/** Undefined for one that cannot be read, which is removed: it must not cost the others, or the container. */
 async function readExec(container: string, execId: string) {
-  const [, record = ''] = ((await readTextIfExists(planOf(container, execId))) ?? '').split('\0', 2);
-  const status = await readTextIfExists(path.join(directoryOf(container), execId + STATUS));
-  return {
-    record: JSON.parse(record) as ExecRecord,
-    status: status === undefined ? undefined : parseMonitorStatus(status),
-  };
+  try {
+    const [, record = ''] = ((await readTextIfExists(planOf(container, execId))) ?? '').split('\0', 2);
+    const status = await readTextIfExists(path.join(directoryOf(container), execId + STATUS));
+    return {
+      record: JSON.parse(record) as ExecRecord,
+      status: status === undefined ? undefined : parseMonitorStatus(status),
+    };
+  } catch {
+    await removeExec(container, execId);
+    return undefined;
+  }
 }

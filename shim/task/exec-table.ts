@@ -2,15 +2,16 @@ import { alreadyExists, notFound } from '../../common/errors.ts';
 import type { ExecMessage, ExitRecord } from '../monitor/messages.ts';
 import { Exec, type ExecContainer } from './exec.ts';
 import { readExecs, removeExec, writeExec, type ExecPlan, type ExecRecord } from './exec-record.ts';
-import { processDoesNotExist } from './messages.ts';
+import { CONTAINER_NOT_CREATED, processDoesNotExist } from './messages.ts';
 import { stateError } from './state-error.ts';
 
 /** The execs of one container. */
 export class ExecTable {
   readonly #container: ExecContainer;
   readonly #execs = new Map<string, Exec>();
-  /** Ids of execs that are being written. */
-  readonly #reserved = new Set<string>();
+  /** Those that are being written. */
+  readonly #adding = new Map<string, Promise<void>>();
+  #closed = false;
 
   constructor(container: ExecContainer) {
     this.#container = container;
@@ -23,19 +24,31 @@ export class ExecTable {
     return exec;
   }
 
-  /** Adds one that is to be started later. @throws StatusError AlreadyExists. */
+  /** Adds one that is to be started later. @throws StatusError AlreadyExists; NotFound when the container is going. */
   async add(record: ExecRecord, plan: ExecPlan): Promise<void> {
     const { execId } = record;
-    if (this.#execs.has(execId) || this.#reserved.has(execId)) throw alreadyExists(`id ${execId} exists already`);
-    this.#reserved.add(execId);
+    if (this.#closed) throw notFound(CONTAINER_NOT_CREATED);
+    if (this.#execs.has(execId) || this.#adding.has(execId)) throw alreadyExists(`id ${execId} exists already`);
+    const adding = this.#add(record, plan);
+    this.#adding.set(execId, adding);
     try {
-      await this.#write(record, plan);
-      const exec = new Exec(record, this.#container);
-      this.#execs.set(execId, exec);
-      await exec.announce();
+      await adding;
     } finally {
-      this.#reserved.delete(execId);
+      this.#adding.delete(execId);
     }
+  }
+
+  async #add(record: ExecRecord, plan: ExecPlan): Promise<void> {
+    await this.#write(record, plan);
+    const exec = new Exec(record, this.#container);
+    this.#execs.set(record.execId, exec);
+    await exec.announce();
+  }
+
+  /** None will be added any more: the container is going, and that is the last that is told of it. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#adding.values());
   }
 
   /** All of it, or nothing. */
@@ -62,6 +75,7 @@ export class ExecTable {
       await exec.announce();
       exec.recover(status);
     }
+    await this.#container.announcements.forgetExecsBut(new Set(this.#execs.keys()));
   }
 
   /** Which exec a process of the container is, by pid. */

@@ -1,7 +1,7 @@
 let journals = 0;
 
 /**
- * The directory of a container's event journal: `<id>@<time>@<build>`. It is unique for each container, also among
+ * The file of a container's event journal: `<id>@<time>@<build>`. It is unique for each container, also among
  * those that had the same id, and sorts by time; the build is that of the daemon which created the container, so that
  * another one leaves it alone while that lives. An id has no `@`.
  */

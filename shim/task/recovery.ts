@@ -1,7 +1,8 @@
 import { rm, stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
-import { listIfExists, readTextIfExists } from '../../common/files.ts';
+import { finalNameOf } from '../../common/atomic-file.ts';
+import { listIfExists, readTextIfExists, removeFile } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { RunPaths } from '../daemon/paths.ts';
 import { parseMonitorStatus, type MonitorStatus } from '../monitor/messages.ts';
@@ -40,8 +41,14 @@ export async function recoverContainers(registry: ContainerRegistry, paths: RunP
 export async function recoverJournals(registry: ContainerRegistry, paths: RunPaths, logger: Logger): Promise<void> {
   for (const namespace of await listIfExists(paths.events)) {
     for (const name of (await listIfExists(path.join(paths.events, namespace))).sort()) {
+      const rewritten = finalNameOf(name);
+      if (await isWrittenByOther(paths, namespace, rewritten ?? name)) continue;
+      if (rewritten !== undefined) {
+        // A daemon was killed in the middle; what it was to replace is whole.
+        await removeFile(path.join(paths.events, namespace, name));
+        continue;
+      }
       if (registry.ownsJournal(namespace, name)) continue;
-      if (await isWrittenByOther(paths, namespace, name)) continue;
       await registry.adoptJournal(namespace, name).catch((error: unknown) => {
         logger.error({ namespace, journal: name, err: error }, 'events of a container that is gone cannot be read');
       });

@@ -71,22 +71,24 @@ export class TaskService {
   }
 
   async start(namespace: string, { id, execId }: StartRequest): Promise<StartResponse> {
-    return { pid: await this.#process(namespace, id, execId).start() };
+    return { pid: await (await this.#process(namespace, id, execId)).start() };
   }
 
-  state(namespace: string, { id, execId }: StateRequest): Promise<StateResponse> {
-    const { bundle } = this.#registry.get(namespace, id).record;
-    const { pid, status, stdio, exit } = this.#process(namespace, id, execId);
-    return Promise.resolve({ id, bundle, pid, status: STATUSES[status], ...stdio, ...exitResponse(exit), execId });
+  async state(namespace: string, { id, execId }: StateRequest): Promise<StateResponse> {
+    const container = await this.#registry.get(namespace, id);
+    const { pid, status, stdio, exit } = container.process(execId);
+    const { bundle } = container.record;
+    return { id, bundle, pid, status: STATUSES[status], ...stdio, ...exitResponse(exit), execId };
   }
 
   async wait(namespace: string, { id, execId }: WaitRequest): Promise<WaitResponse> {
-    return exitResponse(await this.#process(namespace, id, execId).wait());
+    return exitResponse(await (await this.#process(namespace, id, execId)).wait());
   }
 
   async kill(namespace: string, { id, execId, signal, all }: KillRequest): Promise<object> {
     if (signal > MAX_SIGNAL) throw invalidArgument(`signal is ${signal}: expected 0 to ${MAX_SIGNAL}`);
-    await this.#process(namespace, id, execId).kill(signal, all);
+    const process = await this.#process(namespace, id, execId);
+    await process.kill(signal, all);
     return {};
   }
 
@@ -94,12 +96,12 @@ export class TaskService {
     const { pid, exit } =
       execId === ''
         ? await this.#registry.delete(namespace, id)
-        : await this.#registry.get(namespace, id).execs.delete(execId);
+        : await (await this.#registry.get(namespace, id)).execs.delete(execId);
     return { pid, ...exitResponse(exit) };
   }
 
   async exec(namespace: string, request: ExecProcessRequest): Promise<object> {
-    const container = this.#registry.get(namespace, request.id);
+    const container = await this.#registry.get(namespace, request.id);
     const execId = checkIdentifier(request.execId, 'exec id');
     const { terminal, stdin, stdout, stderr, spec } = request;
     if (spec === undefined) throw invalidArgument('spec is missing: send the process to be started, as JSON');
@@ -109,43 +111,44 @@ export class TaskService {
     return {};
   }
 
-  resizePty(namespace: string, { id, execId, width, height }: ResizePtyRequest): Promise<object> {
-    this.#process(namespace, id, execId).resize({ width, height });
-    return Promise.resolve({});
+  async resizePty(namespace: string, { id, execId, width, height }: ResizePtyRequest): Promise<object> {
+    const process = await this.#process(namespace, id, execId);
+    process.resize({ width, height });
+    return {};
   }
 
   async pids(namespace: string, { id }: PidsRequest): Promise<PidsResponse> {
-    const container = this.#registry.get(namespace, id);
+    const container = await this.#registry.get(namespace, id);
     const pids = await container.pids();
     const { ids } = container.execs;
     return { processes: pids.map((pid) => ({ pid, info: processDetails(ids.get(pid)) })) };
   }
 
   async pause(namespace: string, { id }: PauseRequest): Promise<object> {
-    await this.#registry.get(namespace, id).pause();
+    await (await this.#registry.get(namespace, id)).pause();
     return {};
   }
 
   async resume(namespace: string, { id }: ResumeRequest): Promise<object> {
-    await this.#registry.get(namespace, id).resume();
+    await (await this.#registry.get(namespace, id)).resume();
     return {};
   }
 
   async update(namespace: string, { id, resources }: UpdateTaskRequest): Promise<object> {
-    const container = this.#registry.get(namespace, id);
+    const container = await this.#registry.get(namespace, id);
     if (resources === undefined) throw invalidArgument('resources are missing: send a LinuxResources document');
     await container.update(parseResources(resources, 'resources').value);
     return {};
   }
 
   async stats(namespace: string, { id }: StatsRequest): Promise<StatsResponse> {
-    return { stats: await this.#registry.get(namespace, id).stats() };
+    return { stats: await (await this.#registry.get(namespace, id)).stats() };
   }
 
-  closeIO(namespace: string, { id, execId, stdin }: CloseIORequest): Promise<object> {
-    const process = this.#process(namespace, id, execId);
+  async closeIO(namespace: string, { id, execId, stdin }: CloseIORequest): Promise<object> {
+    const process = await this.#process(namespace, id, execId);
     if (stdin) process.closeStdin();
-    return Promise.resolve({});
+    return {};
   }
 
   /** Asked after a restart of containerd, for ids that may be gone: an unknown one has pid 0. */
@@ -159,8 +162,8 @@ export class TaskService {
     return Promise.resolve({});
   }
 
-  #process(namespace: string, id: string, execId: string): TaskProcess {
-    return this.#registry.get(namespace, id).process(execId);
+  async #process(namespace: string, id: string, execId: string): Promise<TaskProcess> {
+    return (await this.#registry.get(namespace, id)).process(execId);
   }
 }
 

@@ -1,6 +1,9 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import test from 'ava';
 import { Code } from '../../common/errors.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
+import { eventsTaken } from '../support/event-journals.ts';
 import { eventually } from '../support/eventually.ts';
 import { ExecRun, newExec } from '../support/execs.ts';
 import { isAlive } from '../support/processes.ts';
@@ -53,6 +56,35 @@ if (RUNTIME !== RUNC) {
     // An event is told again when the daemon dies between containerd's taking it and the note of that.
     t.true(count('/tasks/exec-added') >= 4 && count('/tasks/exec-started') >= 4 && count('/tasks/exit') >= 5);
     t.deepEqual(topics.slice(-2), ['/tasks/exit', '/tasks/delete']);
+  });
+
+  test.serial('the daemon killed while it deletes an exec: another one gets its id, and all its events', async (t) => {
+    const { bundle, init, task } = await fixture.running(t, SLEEP);
+    const run = async (through: typeof task) => {
+      const exec = await new ExecRun({ task: through, bundle, init }, 'again').add(['true']);
+      await exec.start();
+      await exec.wait();
+      return exec;
+    };
+    await run(task);
+    await eventsTaken(fixture.host.runDir);
+    await killDaemon(fixture.host.runDir);
+    // As far as the delete had come: of its files none is left, and the journal does not know it yet.
+    const execs = path.join(fixture.host.runDir, 'containers', fixture.host.namespace, init.id, 'execs');
+    await Promise.all(['again.plan', 'again.status'].map((name) => rm(path.join(execs, name))));
+
+    const next = await fixture.host.startShim(bundle);
+    const before = fixture.host.events.of(init.id).length;
+    const exec = await run(next.task);
+    await exec.delete();
+    const events = await eventually(() => {
+      const since = fixture.host.events.of(init.id).slice(before);
+      return since.length >= 3 ? since : undefined;
+    });
+    t.deepEqual(
+      events.map(({ topic, id }) => `${topic} ${id}`),
+      ['/tasks/exec-added again', '/tasks/exec-started again', '/tasks/exit again'],
+    );
   });
 
   test.serial('the daemon killed while a hundred execs start and end loses none', async (t) => {

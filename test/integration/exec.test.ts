@@ -246,3 +246,25 @@ if (!IS_RUNC) {
     t.is((await refusalOf(task.state({ id: init.id, execId: 'bad' }))).code, Code.NotFound);
   });
 }
+
+test('nothing is told of execs once the container’s end is', async (t) => {
+  const container = await fixture.running(t, ['sleep', '1000']);
+  const { task, init } = container;
+  const flood = Array.from({ length: 40 }, () =>
+    newExec(container)
+      .add(['true'])
+      .catch(() => undefined),
+  );
+  await task.kill({ ...init, signal: 9, all: false });
+  const more = Array.from({ length: 40 }, () =>
+    newExec(container)
+      .add(['true'])
+      .catch(() => undefined),
+  );
+  await task.wait(init);
+  await task.delete(init);
+  await Promise.all([...flood, ...more]);
+  await fixture.host.events.topicsThrough(init.id, '/tasks/delete');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  t.is(fixture.host.events.of(init.id).at(-1)?.topic, '/tasks/delete');
+});

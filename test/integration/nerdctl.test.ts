@@ -42,6 +42,10 @@ test.serial('exit statuses are its own', async (t) => {
   t.regex((await nerdctl.try(runArgs(['--rm'], ['ehco']))).stderr, /executable file not found/);
 });
 
+test.serial('what comes by stdin ends when it does, also before the container is there', async (t) => {
+  t.is((await nerdctl.try(runArgs(['--rm', '--interactive'], ['cat']), 'a word')).stdout, 'a word');
+});
+
 test.serial('containers find each other by name, and the host a published port', async (t) => {
   const serve = 'mkdir /www; echo "a page" > /www/index.html; exec httpd -f -h /www';
   await detached(t, 'web', ['sh', '-c', serve], ['--publish', '127.0.0.1:18080:80']);

@@ -9,7 +9,7 @@ import type { Containerd } from './containerd.ts';
 import type { ContainerdClient } from './containerd-client.ts';
 import type { CtrEvents } from './ctr-events.ts';
 import { encodeSpec, processSpec, type ProcessSpec } from './execs.ts';
-import { FifoReader } from './fifo-reader.ts';
+import { FifoReader, makeFifo } from './fifo-reader.ts';
 import { isAlive } from './processes.ts';
 
 type Streams = Pick<CreateTaskRequest, 'stdin' | 'stdout' | 'stderr' | 'terminal'>;
@@ -192,6 +192,14 @@ export class ClientTask {
     const result = await call({ stdin: '', stdout: stdout.path, stderr: readers[1]?.path ?? '', terminal });
     this.#readers.set(execId, readers);
     return result;
+  }
+
+  /** Creates the task; until `attach` is called that waits for a reader of its output. */
+  async createSlowly(): Promise<{ readonly creation: Promise<unknown>; readonly attach: () => void }> {
+    const stdout = path.join(this.#world.containerd.dir, `${this.id}.late`);
+    await makeFifo(stdout);
+    const attach = () => void this.#opened.push(FifoReader.attach(stdout));
+    return { creation: this.create({ stdout }), attach };
   }
 
   /** Removes whatever there is. */

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { finalNameOf } from '../../common/atomic-file.ts';
 import { hasErrorCode } from '../../common/files.ts';
 import { EventJournal } from '../../shim/events/event-journal.ts';
 import { eventually } from './eventually.ts';
@@ -10,7 +11,8 @@ async function journalsIn(directory: string): Promise<string[]> {
     if (hasErrorCode(error, 'ENOENT')) return [];
     throw error;
   });
-  return entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+  const journals = entries.filter((entry) => entry.isFile() && finalNameOf(entry.name) === undefined);
+  return journals.map((entry) => path.join(entry.parentPath, entry.name));
 }
 
 /** Waits until containerd has, and the journals say so, all that a shim daemon has to tell. */

@@ -17,7 +17,12 @@ export class FifoReader {
 
   /** Makes the FIFO. */
   static async open(path: string): Promise<FifoReader> {
-    await execa('mkfifo', [path], { timeout: 10_000 });
+    await makeFifo(path);
+    return new FifoReader(path);
+  }
+
+  /** Reads one that is there. */
+  static attach(path: string): FifoReader {
     return new FifoReader(path);
   }
 
@@ -36,6 +41,10 @@ export class FifoReader {
     this.#process.kill('SIGKILL');
     await this.#process;
   }
+}
+
+export async function makeFifo(path: string): Promise<void> {
+  await execa('mkfifo', [path], { timeout: 10_000 });
 }
 
 /** A process, since its open waits for a writer. */

@@ -57,8 +57,8 @@ export class Nerdctl {
     ];
   }
 
-  async try(args: readonly string[]): Promise<NerdctlResult> {
-    return this.#execute(this.command(args));
+  async try(args: readonly string[], input?: string): Promise<NerdctlResult> {
+    return this.#execute(this.command(args), input);
   }
 
   /** @returns stdout. @throws Error if it fails. */
@@ -81,10 +81,10 @@ export class Nerdctl {
     await rm(path.join(CNI_STATE, 'networks', this.network), { recursive: true, force: true });
   }
 
-  async #execute([program = '', ...args]: readonly string[]): Promise<NerdctlResult> {
+  async #execute([program = '', ...args]: readonly string[], input?: string): Promise<NerdctlResult> {
     const result = await execa(program, args, {
       env: this.#containerd.environment,
-      stdin: 'ignore',
+      ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
       timeout: 60_000,
       reject: false,
     });

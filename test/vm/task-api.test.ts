@@ -4,7 +4,7 @@ import { useVm } from './with-vm.ts';
 /* The comparison with runc's shim on containerd 1.7, where cgroups are v2 alone. */
 const fixture = useVm(test);
 
-const TIMEOUT_MS = 20 * 60_000;
+const TIMEOUT_MS = 30 * 60_000;
 
 test('each call gives what it gives with runc’s shim', async (t) => {
   t.timeout(TIMEOUT_MS);

@@ -7,8 +7,8 @@
  *                       exec ID running PID START-TIME | exec ID failed ERRNO TEXT |
  *                       exec ID exited STATUS SECONDS NANOSECONDS | exec ID released
  *   daemon -> monitor   start | signal NUMBER | close-stdin | resize ROWS COLUMNS | abort | release
- *                       exec ID start ROWS COLUMNS NETWORK | exec ID signal NUMBER | exec ID close-stdin | exec ID
- * resize ROWS COLUMNS | exec ID release
+ *                       exec ID start ROWS COLUMNS NETWORK | exec ID signal NUMBER | exec ID close-stdin |
+ *                       exec ID resize ROWS COLUMNS | exec ID release
  *
  * `signal` alone is answered, whoever it is for, in the order of the questions. `release` says that nobody will read
  * what is kept of the output; for the container, it is the last that the monitor is told.
@@ -16,6 +16,7 @@
  * The connection's end, after `exited` or `failed`, says that everything of the container is cleaned up.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,9 @@
 #include <unistd.h>
 
 #include "monitor.h"
+
+/* For a daemon that stands still. */
+#define PARTING_MS 1000
 
 static void drop(struct connection *connection)
 {
@@ -135,6 +139,32 @@ void accept_connection(struct monitor *monitor)
 
 	if (fd >= 0)
 		adopt_connection(monitor, fd);
+}
+
+/* Until the other end is closed too, or time is up. */
+static void drain(int fd)
+{
+	struct pollfd connection = {.fd = fd, .events = POLLIN};
+	char ignored[256];
+
+	while (poll(&connection, 1, PARTING_MS) > 0 && recv(fd, ignored, sizeof(ignored), MSG_DONTWAIT) > 0)
+		continue;
+}
+
+/*
+ * A daemon that writes to a closed connection is told of that before it has read what was said last, and never reads
+ * it. So it is told that nothing will follow, and closes first.
+ */
+void part_with_daemons(struct monitor *monitor)
+{
+	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
+		if (monitor->connections[i].fd >= 0)
+			shutdown(monitor->connections[i].fd, SHUT_WR);
+	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++) {
+		if (monitor->connections[i].fd >= 0)
+			drain(monitor->connections[i].fd);
+		drop(&monitor->connections[i]);
+	}
 }
 
 static void release(struct monitor *monitor)

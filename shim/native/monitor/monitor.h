@@ -198,6 +198,8 @@ int open_control(struct monitor *monitor);
 void adopt_connection(struct monitor *monitor, int fd);
 void watch_control(struct monitor *monitor, struct watch_list *list);
 void accept_connection(struct monitor *monitor);
+/* The end of all connections, of which each daemon has heard everything. */
+void part_with_daemons(struct monitor *monitor);
 void read_connection(struct monitor *monitor, struct connection *connection);
 void tell(struct monitor *monitor, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void warn(struct monitor *monitor, const char *format, ...) __attribute__((format(printf, 2, 3)));

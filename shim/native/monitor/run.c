@@ -243,5 +243,6 @@ int run_monitor(struct monitor *monitor, const char *driver, const char *init)
 	/* Nobody reads them any more. */
 	unlink("monitor.plan");
 	unlink("init.plan");
+	part_with_daemons(monitor);
 	return 0;
 }

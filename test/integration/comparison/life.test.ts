@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { BAD_INPUT, comparison, type Answer, type Difference } from '../../support/compare.ts';
 
 /* A container from its creation to its removal, and what is asked of it at the wrong moment. */
 
 const SLEEP = ['sleep', '1000'];
+const CREATING_MS = 300;
 /** Ends with a status when it is told to. */
 const STOPPABLE = ['sh', '-c', 'trap "exit 7" TERM; echo ready; while :; do sleep 0.02; done'];
 
@@ -137,6 +139,23 @@ comparison.same('a container that never was', async (task, step) => {
   await step('delete', () => task.delete());
   await step('pause', () => task.pause());
   await step('pids', () => task.pids());
+});
+
+comparison.same('calls while it is being created wait for that', async (task, step) => {
+  await task.define(SLEEP);
+  const { creation, attach } = await task.createSlowly();
+  // Its create has come to the stream by then, however slow the machine: before that, runc's shim knows no container.
+  await sleep(CREATING_MS);
+  const calls = [
+    step('state', () => task.state()),
+    step('closeIO', () => task.closeStdin()),
+    step('resize', () => task.resize(80, 24)),
+    step('pids', () => task.pids()),
+  ];
+  await sleep(CREATING_MS / 2);
+  attach();
+  await Promise.all(calls);
+  await step('create', () => creation);
 });
 
 const DIRECTORY: Difference = {

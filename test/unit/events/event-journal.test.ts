@@ -1,13 +1,19 @@
-import { appendFile, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, readdir, rmdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { EventJournal, type JournalEntry } from '../../../shim/events/event-journal.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { entryOf } from './support.ts';
 
+function journalAt(t: ExecutionContext, file: string): EventJournal {
+  const journal = new EventJournal(file);
+  t.teardown(() => journal.close());
+  return journal;
+}
+
 test('what was added is read back in order, and what was sent is known by name only', async (t) => {
-  const journal = new EventJournal(path.join(await tempDir(t), 'default', 'hello@1'));
+  const journal = journalAt(t, path.join(await tempDir(t), 'default', 'hello@1'));
   const [create, start, exit] = [entryOf(1, 'create'), entryOf(2, 'start'), entryOf(3, 'exit')];
   for (const entry of [create, start, exit]) await journal.add(entry);
   await journal.markSent(create);
@@ -18,12 +24,12 @@ test('what was added is read back in order, and what was sent is known by name o
 });
 
 test('a journal that is not there is empty', async (t) => {
-  const journal = new EventJournal(path.join(await tempDir(t), 'default', 'hello@1'));
+  const journal = journalAt(t, path.join(await tempDir(t), 'default', 'hello@1'));
   t.deepEqual(await journal.read(), { pending: [], names: new Set(), last: 0 });
 });
 
 test('the order is that of the numbers, whatever that of the lines', async (t) => {
-  const journal = new EventJournal(path.join(await tempDir(t), 'hello@1'));
+  const journal = journalAt(t, path.join(await tempDir(t), 'hello@1'));
   const numbers = [1, 2, 9, 10, 11, 99, 100, 1000, 12345];
   for (const number of [...numbers].reverse()) await journal.add(entryOf(number, 'exec-added'));
   const { pending, names, last } = await journal.read();
@@ -36,7 +42,7 @@ test('the order is that of the numbers, whatever that of the lines', async (t) =
 });
 
 test('an event survives the disk to the byte', async (t) => {
-  const journal = new EventJournal(path.join(await tempDir(t), 'hello@1'));
+  const journal = journalAt(t, path.join(await tempDir(t), 'hello@1'));
   const target = fc.record({ ttrpc: fc.string(), grpc: fc.string(), binary: fc.string() });
   const event = fc.record({
     topic: fc.constantFrom('/tasks/create', '/tasks/exec-added', '/tasks/oom'),
@@ -60,19 +66,19 @@ test('an event survives the disk to the byte', async (t) => {
 
 test('what a crash or a full disk cut short is as if it had not been written, wherever it was cut', async (t) => {
   const file = path.join(await tempDir(t), 'hello@1');
-  const whole = new EventJournal(file);
+  const whole = journalAt(t, file);
   const entries = [entryOf(1, 'create'), entryOf(2, 'start'), entryOf(3, 'exit')];
   for (const entry of entries) await whole.add(entry);
   await whole.markSent(entryOf(1, 'create'));
   const bytes = await readFile(file);
   for (let length = 0; length <= bytes.length; length += 1) {
     await writeFile(file, bytes.subarray(0, length));
-    const { pending, names, last } = await new EventJournal(file).read();
+    const { pending, names, last } = await journalAt(t, file).read();
     t.is(names.size, last);
     t.deepEqual(pending, last === 3 && length === bytes.length ? entries.slice(1) : entries.slice(0, last));
     // What follows is whole.
     const next = entryOf(9, 'delete');
-    const after = new EventJournal(file);
+    const after = journalAt(t, file);
     await after.add(next);
     t.deepEqual((await after.read()).pending.at(-1), next);
     t.is((await after.read()).pending.length, pending.length + 1);
@@ -81,7 +87,7 @@ test('what a crash or a full disk cut short is as if it had not been written, wh
 
 test('lines that are no records are left out and harm no other', async (t) => {
   const file = path.join(await tempDir(t), 'hello@1');
-  const journal = new EventJournal(file);
+  const journal = journalAt(t, file);
   await journal.add(entryOf(1, 'create'));
   const lines = [
     '5',
@@ -105,7 +111,7 @@ test('lines that are no records are left out and harm no other', async (t) => {
 });
 
 test('an event that was sent but could never be written is known all the same', async (t) => {
-  const journal = new EventJournal(path.join(await tempDir(t), 'hello@1'));
+  const journal = journalAt(t, path.join(await tempDir(t), 'hello@1'));
   await journal.add(entryOf(1, 'create'));
   await journal.add(entryOf(3, 'exit'));
   await journal.markSent(entryOf(2, 'start'));
@@ -122,7 +128,7 @@ const execEntry = (number: number, name: string, execId: string): JournalEntry =
 
 test('execs that come and go leave a journal that stays small, and says the same', async (t) => {
   const file = path.join(await tempDir(t), 'hello@1');
-  const journal = new EventJournal(file);
+  const journal = journalAt(t, file);
   let number = 0;
   const add = async (name: string, execId?: string) => {
     const entry = execId === undefined ? entryOf((number += 1), name) : execEntry((number += 1), name, execId);
@@ -139,7 +145,7 @@ test('execs that come and go leave a journal that stays small, and says the same
     await journal.forget(`e${each}`, number);
   }
   t.true((await stat(file)).size < 400_000);
-  const { pending, names, last } = await new EventJournal(file).read();
+  const { pending, names, last } = await journalAt(t, file).read();
   t.deepEqual(
     pending.map((entry) => entry.number),
     owed,
@@ -148,8 +154,31 @@ test('execs that come and go leave a journal that stays small, and says the same
   t.is(last, number);
 });
 
+test('a journal that cannot be made smaller goes on, and is not tried again at each exec', async (t) => {
+  const file = path.join(await tempDir(t), 'hello@1');
+  // In the way of the file that is to take its place.
+  await mkdir(`${file}.new`);
+  const journal = journalAt(t, file);
+  const text = 'x'.repeat(1000);
+  for (let number = 1; number <= 400; number += 1) {
+    const entry = execEntry(number, 'exit', `e${number}`);
+    await journal.add({ ...entry, event: { ...entry.event, typeUrl: text } });
+    await journal.forget(`e${number}`, number);
+  }
+  t.is((await journal.read()).pending.length, 400);
+  await rmdir(`${file}.new`);
+  for (let number = 401; number <= 1000; number += 1) {
+    const entry = execEntry(number, 'exit', `e${number}`);
+    await journal.add({ ...entry, event: { ...entry.event, typeUrl: text } });
+    if (number === 800) await journal.markSent(entry);
+    await journal.forget(`e${number}`, number);
+  }
+  t.is((await journal.read()).pending.length, 200);
+  t.true((await stat(file)).size < 700_000);
+});
+
 test('what is owed of an exec that is gone is still sent, and says nothing of the next one of its id', async (t) => {
-  const journal = new EventJournal(path.join(await tempDir(t), 'hello@1'));
+  const journal = journalAt(t, path.join(await tempDir(t), 'hello@1'));
   await journal.add(execEntry(1, 'exec-added', 'one'));
   await journal.add(execEntry(2, 'exit', 'one'));
   await journal.forget('one', 2);
@@ -166,7 +195,7 @@ test('what is owed of an exec that is gone is still sent, and says nothing of th
 
 test('the last journal of a namespace takes its directory with it', async (t) => {
   const root = await tempDir(t);
-  const [one, other] = ['hello@1', 'hello@2'].map((name) => new EventJournal(path.join(root, 'default', name)));
+  const [one, other] = ['hello@1', 'hello@2'].map((name) => journalAt(t, path.join(root, 'default', name)));
   await one?.add(entryOf(1, 'create'));
   await other?.add(entryOf(1, 'create'));
   await one?.remove();
@@ -175,11 +204,11 @@ test('the last journal of a namespace takes its directory with it', async (t) =>
   t.deepEqual(await readdir(root), []);
   // Again, and where there never was one.
   await other?.remove();
-  await new EventJournal(path.join(root, 'never', 'was')).remove();
+  await journalAt(t, path.join(root, 'never', 'was')).remove();
 });
 
 test('a journal can be begun anew after it was removed', async (t) => {
-  const journal = new EventJournal(path.join(await tempDir(t), 'default', 'hello@1'));
+  const journal = journalAt(t, path.join(await tempDir(t), 'default', 'hello@1'));
   await journal.add(entryOf(1, 'create'));
   await journal.remove();
   await journal.add(entryOf(1, 'create'));
@@ -189,9 +218,9 @@ test('a journal can be begun anew after it was removed', async (t) => {
 test('a disk that takes nothing is an error of the one who adds', async (t) => {
   const root = await tempDir(t);
   await writeFile(path.join(root, 'file'), '');
-  await t.throwsAsync(new EventJournal(path.join(root, 'file', 'journal')).add(entryOf(1, 'create')), {
+  await t.throwsAsync(journalAt(t, path.join(root, 'file', 'journal')).add(entryOf(1, 'create')), {
     code: 'ENOTDIR',
   });
   // A directory where the file should be.
-  await t.throwsAsync(new EventJournal(root).add(entryOf(1, 'create')), { code: 'EISDIR' });
+  await t.throwsAsync(journalAt(t, root).add(entryOf(1, 'create')), { code: 'EISDIR' });
 });

@@ -107,6 +107,7 @@ export function queueIn(
   t.teardown(async () => {
     // Else a queue whose sink is gone would go on trying.
     await queue.discard();
+    await journal.close();
     for (const each of publishers.values()) each.close();
   });
   return { queue, journal, directory, log: records, add: (name) => queue.add(target, eventOf(name)) };

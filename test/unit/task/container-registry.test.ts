@@ -1,4 +1,4 @@
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -34,7 +34,7 @@ test('a whole life: events in order, and nothing left', async (t) => {
   const container = await registry.create('default', await world.request('hello'));
   t.is(registry.size, 1);
   t.deepEqual(registry.namespaces, ['default']);
-  t.is(registry.get('default', 'hello'), container);
+  t.is(await registry.get('default', 'hello'), container);
   await container.start();
   await container.kill(15, false);
   t.is((await container.wait()).status, 143);
@@ -44,7 +44,7 @@ test('a whole life: events in order, and nothing left', async (t) => {
   t.is(registry.size, 0);
   await nothingLeft(world);
   t.deepEqual(world.topics(), ['create', 'start', 'exit', 'delete']);
-  t.throws(() => registry.get('default', 'hello'), { message: 'container not created' });
+  await t.throwsAsync(registry.get('default', 'hello'), { message: 'container not created' });
   await t.throwsAsync(registry.delete('default', 'hello'), { message: 'container not created' });
 });
 
@@ -154,7 +154,7 @@ test('the next daemon finds a running container, and everything goes on', async 
   await container.start();
   await come(world, 2);
   const second = await world.daemon();
-  const found = second.registry.get('default', 'hello');
+  const found = await second.registry.get('default', 'hello');
   t.is(found.pid, container.pid);
   await eventually(() => (found.status === 'running' ? true : undefined));
   await found.kill(9, false);
@@ -173,7 +173,7 @@ test('the next daemon finds an end that nobody was told of', async (t) => {
   await container.wait();
   await eventually(async () => ((await isAlive(pid)) ? undefined : true));
   const second = await world.daemon();
-  const found = second.registry.get('default', 'hello');
+  const found = await second.registry.get('default', 'hello');
   t.is(found.status, 'stopped');
   t.is((await found.wait()).status, 137);
   await second.registry.delete('default', 'hello');
@@ -188,6 +188,19 @@ test('the next daemon sends what a container that is gone still owed', async (t)
   await world.daemon();
   await come(world, 2);
   t.deepEqual(world.topics(), ['exit', 'delete']);
+  await nothingLeft(world);
+});
+
+test('a journal that was being rewritten when its daemon died is no journal, and goes', async (t) => {
+  const world = await RegistryWorld.create(t);
+  const { paths } = await world.daemon();
+  const file = paths.journal('default', newJournalName('hello', 'build-a'));
+  await new EventJournal(file).add(entryOf(4, 'delete', world.sink.target));
+  await copyFile(file, `${file}.new`);
+  await world.daemon();
+  await come(world, 1);
+  await sleep(50);
+  t.deepEqual(world.topics(), ['delete']);
   await nothingLeft(world);
 });
 
@@ -241,8 +254,8 @@ test("another build's daemon keeps its containers and their events as long as it
   closeOld();
   old.registry.close();
   const next = await world.daemon({ build: 'build-b' });
-  t.is(next.registry.get('default', 'hello').pid, container.pid);
-  t.is(next.registry.get('default', 'hello').record.build, 'build-b');
+  t.is((await next.registry.get('default', 'hello')).pid, container.pid);
+  t.is((await next.registry.get('default', 'hello')).record.build, 'build-b');
   await come(world, 2);
   t.deepEqual(world.topics(), ['create', 'delete']);
   // What it took over stays its own, though the journal has the name of the first build.
