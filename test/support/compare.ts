@@ -105,14 +105,23 @@ class Comparison {
     await this.#world?.events.stop();
   }
 
-  /** A case; every difference that it shows must be one that is declared, and every declared one must be documented. */
-  same(name: string, run: (task: ClientTask, step: Step) => Promise<void>, differences: Differences = {}): void {
+  /**
+   * A case; every difference that it shows must be one that is declared, and every declared one must be documented.
+   * `expected` are answers that both must give: that two are alike could also be since nothing works.
+   */
+  same(
+    name: string,
+    run: (task: ClientTask, step: Step) => Promise<void>,
+    differences: Differences = {},
+    expected: Readonly<Record<string, Answer>> = {},
+  ): void {
     test.serial(name, async (t) => {
       const [ours, theirs] = [await this.#play(LXCRI, run), await this.#play(RUNC, run)];
       t.deepEqual([...ours.keys()].sort(), [...theirs.keys()].sort());
       const isAlike = (step: string) => isDeepStrictEqual(ours.get(step), theirs.get(step));
       const unlike = [...ours.keys()].filter((step) => !(step in differences) && !isAlike(step));
       for (const step of unlike) t.deepEqual(ours.get(step), theirs.get(step), step);
+      for (const [step, answer] of Object.entries(expected)) t.deepEqual(theirs.get(step), answer, step);
       const rows = await documentedRows();
       for (const [step, difference] of Object.entries(differences)) {
         t.deepEqual(ours.get(step), difference.ours, `${step}, here`);

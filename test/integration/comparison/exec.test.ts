@@ -5,36 +5,64 @@ import { BAD_INPUT, comparison } from '../../support/compare.ts';
 
 const SLEEP = ['sleep', '1000'];
 
-comparison.same('an exec’s life, with its events', async (task, step) => {
-  await task.run(SLEEP);
-  await step('exec', () =>
-    task.exec('one', ['sh', '-c', 'trap "exit 3" TERM; echo ready; while :; do sleep 0.02; done']),
-  );
-  await step('state, added', () => task.state('one'));
-  await step('start', () => task.start('one'));
-  await step('state, running', () => task.state('one'));
-  await step('pids', () => task.pids());
-  await task.says('ready', 'one');
-  await step('kill', () => task.kill(15, { execId: 'one' }));
-  await step('wait', () => task.wait('one'));
-  await step('state, stopped', () => task.state('one'));
-  await step('delete', () => task.delete('one'));
-  await step('state, deleted', () => task.state('one'));
-  await task.kill(9);
-  await task.wait();
-  await task.delete();
-  await step('events', () => task.events('/tasks/delete'));
-});
+comparison.same(
+  'an exec’s life, with its events',
+  async (task, step) => {
+    await task.run(SLEEP);
+    await step('exec', () =>
+      task.exec('one', ['sh', '-c', 'trap "exit 3" TERM; echo ready; while :; do sleep 0.02; done']),
+    );
+    await step('state, added', () => task.state('one'));
+    await step('start', () => task.start('one'));
+    await step('state, running', () => task.state('one'));
+    await task.says('ready', 'one');
+    // Its shell has a sleep now and then.
+    await step('pids', async () => [...new Set(await task.pids())]);
+    await step('kill', () => task.kill(15, { execId: 'one' }));
+    await step('wait', () => task.wait('one'));
+    await step('state, stopped', () => task.state('one'));
+    await step('delete', () => task.delete('one'));
+    await step('state, deleted', () => task.state('one'));
+    await task.kill(9);
+    await task.wait();
+    await task.delete();
+    await step('events', () => task.events('/tasks/delete'));
+  },
+  {},
+  {
+    pids: { ok: ['exec one', 'process'] },
+    wait: { ok: { exitStatus: 3, exited: true } },
+    events: {
+      ok: [
+        '/tasks/create',
+        '/tasks/start',
+        '/tasks/exec-added',
+        '/tasks/exec-started',
+        '/tasks/exit one 3',
+        '/tasks/exit ID 137',
+        '/tasks/delete 137',
+      ],
+    },
+  },
+);
 
-comparison.same('output and exit statuses', async (task, step) => {
-  await task.run(SLEEP);
-  for (const status of [0, 1, 126, 255]) {
-    await step(`exit ${status}`, () => task.execute(`e${status}`, ['sh', '-c', `echo said; exit ${status}`]));
-  }
-  for (const signal of ['TERM', 'KILL', 'SEGV', 'INT', 'USR1']) {
-    await step(`death by ${signal}`, () => task.execute(`s${signal}`, ['sh', '-c', `kill -${signal} $$`]));
-  }
-});
+comparison.same(
+  'output and exit statuses',
+  async (task, step) => {
+    await task.run(SLEEP);
+    for (const status of [0, 1, 126, 255]) {
+      await step(`exit ${status}`, () => task.execute(`e${status}`, ['sh', '-c', `echo said; exit ${status}`]));
+    }
+    for (const signal of ['TERM', 'KILL', 'SEGV', 'INT', 'USR1']) {
+      await step(`death by ${signal}`, () => task.execute(`s${signal}`, ['sh', '-c', `kill -${signal} $$`]));
+    }
+  },
+  {},
+  {
+    'exit 255': { ok: { exitStatus: 255, output: 'said\n' } },
+    'death by SEGV': { ok: { exitStatus: 139, output: '' } },
+  },
+);
 
 comparison.same('what a process has of its own', async (task, step) => {
   await task.run(SLEEP);

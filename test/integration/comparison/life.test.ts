@@ -8,21 +8,30 @@ const CREATING_MS = 300;
 /** Ends with a status when it is told to. */
 const STOPPABLE = ['sh', '-c', 'trap "exit 7" TERM; echo ready; while :; do sleep 0.02; done'];
 
-comparison.same('a life, with its events', async (task, step) => {
-  await task.define(STOPPABLE);
-  await step('create', () => task.create());
-  await step('state, created', () => task.state());
-  await step('start', () => task.start());
-  await step('state, running', () => task.state());
-  await task.says('ready');
-  await step('kill', () => task.kill(15));
-  await step('wait', () => task.wait());
-  await step('state, stopped', () => task.state());
-  await step('wait, when it has ended', () => task.wait());
-  await step('delete', () => task.delete());
-  await step('state, deleted', () => task.state());
-  await step('events', () => task.events('/tasks/delete'));
-});
+comparison.same(
+  'a life, with its events',
+  async (task, step) => {
+    await task.define(STOPPABLE);
+    await step('create', () => task.create());
+    await step('state, created', () => task.state());
+    await step('start', () => task.start());
+    await step('state, running', () => task.state());
+    await task.says('ready');
+    await step('kill', () => task.kill(15));
+    await step('wait', () => task.wait());
+    await step('state, stopped', () => task.state());
+    await step('wait, when it has ended', () => task.wait());
+    await step('delete', () => task.delete());
+    await step('state, deleted', () => task.state());
+    await step('events', () => task.events('/tasks/delete'));
+  },
+  {},
+  {
+    create: { ok: { pid: 'alive' } },
+    wait: { ok: { exitStatus: 7, exited: true } },
+    events: { ok: ['/tasks/create', '/tasks/start', '/tasks/exit ID 7', '/tasks/delete 7'] },
+  },
+);
 
 for (const status of [0, 1, 127, 255]) {
   comparison.same(`the exit status ${status}`, async (task, step) => {
