@@ -1,5 +1,5 @@
 import type { Plan } from '../monitor/plan.ts';
-import type { Capabilities, Process, Resources, Spec } from '../oci/spec.ts';
+import type { Capabilities, Namespace, Process, Resources, Spec } from '../oci/spec.ts';
 import type { Cgroup } from '../cgroups/cgroup.ts';
 
 /** A container to be created, read and checked. */
@@ -11,6 +11,30 @@ export interface ContainerRequest {
   /** The container's state directory: absolute, there already, and its own. */
   readonly directory: string;
   readonly spec: Spec;
+  /** Its processes are not to be started, but restored of a checkpoint. */
+  readonly restored?: boolean;
+}
+
+/** A mount of a container, as its spec has it. */
+export interface MountTie {
+  readonly destination: string;
+  /** Of the host; undefined for a file system of the container's own. */
+  readonly source?: string | undefined;
+  /** The source comes with the mounts below it. */
+  readonly recursive: boolean;
+}
+
+/** Where a container is tied to its host: what a checkpoint cannot hold, and its restore needs again. */
+export interface HostTies {
+  readonly mounts: readonly MountTie[];
+  /** Namespaces that are not its own, by path. */
+  readonly namespaces: readonly (Namespace & { readonly path: string })[];
+  /** Its cgroups as paths in their hierarchies, of v1 with the hierarchy's controllers. */
+  readonly cgroupRoots: readonly { readonly controllers: readonly string[]; readonly path: string }[];
+  /** It has a cgroup namespace of its own. */
+  readonly hasCgroupNamespace: boolean;
+  /** A directory of the host that nobody else uses, to mount a root file system on in a private mount namespace. */
+  readonly place: string;
 }
 
 /** What a backend makes of a request: data only, nothing has happened yet. */
@@ -71,6 +95,8 @@ export interface Backend {
    * @throws StatusError InvalidArgument, with the JSON path, for what the backend or the host cannot do.
    */
   prepare(request: ContainerRequest): Promise<PreparedContainer>;
+  /** Changes nothing on the host. */
+  describeTies(request: Pick<ContainerRequest, 'namespace' | 'id' | 'spec'>): HostTies;
   /**
    * Translates a process spec. Changes nothing on the host.
    * @throws StatusError InvalidArgument, with the JSON path, for what the backend or the host cannot do.

@@ -75,7 +75,7 @@ function cgroupMounts(mountInfo: string): CgroupMount[] {
     });
 }
 
-const unescapeOctal = (text: string) =>
+export const unescapeOctal = (text: string) =>
   text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 
 async function findHierarchy(

@@ -1,4 +1,5 @@
 import {
+  TaskCheckpointed,
   TaskCreate,
   TaskDelete,
   TaskExecAdded,
@@ -54,6 +55,9 @@ export const taskDelete = (containerId: string, pid: number, exit: ExitRecord): 
   );
 
 export const taskOom = (containerId: string): TaskEvent => taskEvent('TaskOOM', 'oom', TaskOOM.encode({ containerId }));
+
+export const taskCheckpointed = (containerId: string, checkpoint: string): TaskEvent =>
+  taskEvent('TaskCheckpointed', 'checkpointed', TaskCheckpointed.encode({ containerId, checkpoint }));
 
 export const taskPaused = (containerId: string): TaskEvent =>
   taskEvent('TaskPaused', 'paused', TaskPaused.encode({ containerId }));

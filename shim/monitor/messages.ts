@@ -1,3 +1,5 @@
+import type { StreamIdentity } from '../criu/streams.ts';
+
 /** When and how a container's first process ended. */
 export interface ExitRecord {
   /** The exit code, or 128 + the signal's number. */
@@ -31,6 +33,10 @@ export type MonitorMessage =
   /** How often the kernel killed in it for want of memory, all in all. */
   | { readonly type: 'oom'; readonly count: bigint }
   | { readonly type: 'exec'; readonly execId: string; readonly message: ExecMessage }
+  /** With what criu ended: shim/native/monitor/criu.h. */
+  | { readonly type: 'checkpointed'; readonly status: number }
+  /** By number. */
+  | { readonly type: 'streams'; readonly streams: readonly StreamIdentity[] }
   | { readonly type: 'warning'; readonly text: string };
 
 /** What it says of an exec. `failed`: nothing of it was started. */
@@ -60,6 +66,8 @@ const FORMS: readonly (readonly [form: RegExp, parse: (...words: string[]) => Mo
     execForm((...words) => ({ type: 'exited', exit: parseExit(words) })),
   ],
   [/^exec (\S+) released(?: |$)/, execForm(() => ({ type: 'released' }))],
+  [/^checkpointed (\d+)(?: |$)/, (status) => ({ type: 'checkpointed', status: Number(status) })],
+  [/^streams (\d+(?: \d+){8})(?: |$)/, (words = '') => ({ type: 'streams', streams: parseStreams(words.split(' ')) })],
   [/^warning (.*)$/s, (text = '') => ({ type: 'warning', text })],
 ];
 
@@ -107,6 +115,14 @@ export function parseMonitorStatus(text: string): MonitorStatus {
     init: parseProcess(lines.get('pid') ?? []),
     exit: exit === undefined ? undefined : parseExit(exit),
   };
+}
+
+/** Of each stream its mode, in octal, its mount and its inode. */
+function parseStreams(words: readonly string[]): readonly StreamIdentity[] {
+  return [0, 1, 2].map((stream) => {
+    const [mode = '0', mount = '0', inode = '0'] = words.slice(3 * stream);
+    return { mode: Number.parseInt(mode, 8), mount: BigInt(mount), inode: BigInt(inode) };
+  });
 }
 
 function parseProcess([pid, startTime]: readonly string[]): ProcessIdentity {

@@ -5,6 +5,7 @@ import type { Cgroup } from '../cgroups/cgroup.ts';
 import type { ExecDefaults } from '../backends/backend.ts';
 import type { EventTarget } from '../events/event.ts';
 import type { Stdio } from './stdio.ts';
+import type { CriuOptions } from './task-options.ts';
 
 /** What a daemon must know of a container and cannot ask its monitor: `container.json` in its state directory. */
 export interface ContainerRecord {
@@ -20,6 +21,10 @@ export interface ContainerRecord {
   /** Its cgroup in each hierarchy; the first has all its processes. */
   readonly cgroups: readonly Cgroup[];
   readonly execDefaults: ExecDefaults;
+  /** How its client wants criu to be run. */
+  readonly criu?: CriuOptions | undefined;
+  /** The directory of the checkpoint that it is restored of. */
+  readonly checkpoint?: string | undefined;
   /** The build of the daemon that created it, or took it over last. */
   readonly build: string;
   /** The name of its event journal: journal-name.ts. */

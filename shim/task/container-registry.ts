@@ -5,7 +5,7 @@ import { alreadyExists, invalidArgument, notFound } from '../../common/errors.ts
 import { hasErrorCode, makePassableDirectory, readTextIfExists } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { CreateTaskRequest } from '../../proto/gen/containerd/task/v2/task.ts';
-import type { Backend, PreparedContainer } from '../backends/backend.ts';
+import type { Backend } from '../backends/backend.ts';
 import type { RunPaths } from '../daemon/paths.ts';
 import { EventJournal } from '../events/event-journal.ts';
 import { EventQueue } from '../events/event-queue.ts';
@@ -21,6 +21,7 @@ import { Container } from './container.ts';
 import { writeContainerRecord, type ContainerRecord } from './container-record.ts';
 import { newJournalName, parseJournalName } from './journal-name.ts';
 import { CONTAINER_NOT_CREATED } from './messages.ts';
+import { prepareRestore } from './restoring.ts';
 import { planRootfsMounts } from './rootfs-mounts.ts';
 import { planStdio } from './stdio.ts';
 import { stateError } from './state-error.ts';
@@ -130,9 +131,9 @@ export class ContainerRegistry {
     const stdio = { stdin, stdout, stderr, terminal };
     const plan = new Plan();
     planStdio(stdio, { namespace, id, hostNetwork: this.#hostNetwork }, plan);
-    const { ioUid, ioGid } = readTaskOptions(request.options);
+    const { ioUid, ioGid, criu, ...options } = readTaskOptions(request.options);
     if (ioUid !== 0 || ioGid !== 0) plan.add('stdio-owner', ioUid, ioGid);
-    if (request.checkpoint !== '') throw invalidArgument('checkpoint: this shim cannot restore one yet');
+    const checkpoint = request.checkpoint === '' ? options.checkpoint : request.checkpoint;
     checkBundle(bundle);
 
     const [{ value: spec, warnings }, publisher] = await Promise.all([
@@ -144,8 +145,10 @@ export class ContainerRegistry {
     const target = parseEventTarget(publisher ?? '');
     const directory = paths.container(namespace, id);
     const mountTarget = path.join(bundle, 'rootfs');
-    const [prepared] = await Promise.all([
-      backend.prepare({ namespace, id, bundle, directory, spec }),
+    const wanted = { namespace, id, bundle, directory, spec };
+    const [prepared, restore] = await Promise.all([
+      backend.prepare({ ...wanted, restored: checkpoint !== '' }),
+      checkpoint === '' ? undefined : prepareRestore(backend, { ...wanted, checkpoint, criu, stdio }),
       checkRootfs(spec, rootfs.length > 0 ? mountTarget : undefined),
     ]);
     planRootfsMounts(rootfs, mountTarget, plan);
@@ -155,18 +158,19 @@ export class ContainerRegistry {
     const build = paths.build;
     const journal = newJournalName(id, build);
     const identity = { namespace, id, bundle, backend: backend.name, build, journal };
-    const record = { ...identity, stdio, rootfs, target, cgroups, execDefaults };
-    return this.#launch({ record, directory, prepared, plan, signal });
+    const record = { ...identity, stdio, rootfs, target, cgroups, execDefaults, criu, checkpoint };
+    const files = [...prepared.files, ...(restore === undefined ? [] : [restore])];
+    return this.#launch({ record, directory, files, plan, signal });
   }
 
-  async #launch({ record, directory, prepared, plan, signal }: Launch): Promise<Container> {
+  async #launch({ record, directory, files, plan, signal }: Launch): Promise<Container> {
     await makeStateDirectory(directory, record.id).catch(async (error: unknown) => {
       await this.#removeEmptyParents(record);
       throw stateError(error, directory);
     });
     const container = this.#newContainer(record, directory);
     try {
-      await Promise.all([writePlans(directory, prepared, plan), writeContainerRecord(directory, record)]).catch(
+      await Promise.all([writePlans(directory, files, plan), writeContainerRecord(directory, record)]).catch(
         (error: unknown) => {
           throw stateError(error, directory);
         },
@@ -323,7 +327,8 @@ interface Creation {
 interface Launch {
   readonly record: ContainerRecord;
   readonly directory: string;
-  readonly prepared: PreparedContainer;
+  /** To be written into the directory, by name. */
+  readonly files: PlanFiles;
   readonly plan: Plan;
   /** Aborted when the container is to be removed before it is there. */
   readonly signal: AbortSignal;
@@ -378,7 +383,9 @@ async function makeStateDirectory(directory: string, id: string): Promise<void> 
   }
 }
 
-async function writePlans(directory: string, { files }: PreparedContainer, plan: Plan): Promise<void> {
+type PlanFiles = readonly (readonly [name: string, text: string])[];
+
+async function writePlans(directory: string, files: PlanFiles, plan: Plan): Promise<void> {
   const all = [...files, ['monitor.plan', plan.toString()] as const];
   await Promise.all(all.map(([name, text]) => writeFile(path.join(directory, name), text, { mode: 0o600 })));
 }

@@ -23,6 +23,8 @@ import { Plan } from '../monitor/plan.ts';
 import type { Process, Resources } from '../oci/spec.ts';
 import type { Any } from '../../proto/gen/google/protobuf/any.ts';
 import { Announcements } from './announcements.ts';
+import type { CheckpointRequest } from './checkpoint-options.ts';
+import { Checkpointing } from './checkpointing.ts';
 import { removeContainerRecord, type ContainerRecord } from './container-record.ts';
 import { updateResources } from './container-resources.ts';
 import { Deferred } from './deferred.ts';
@@ -30,20 +32,24 @@ import type { Exec, ExecContainer } from './exec.ts';
 import { ExecTable } from './exec-table.ts';
 import { explainFailure } from './failure-log.ts';
 import {
+  CANNOT_CHECKPOINT,
   CANNOT_DELETE_PAUSED,
   CANNOT_DELETE_RUNNING,
   CANNOT_EXEC,
+  CANNOT_EXEC_CREATED,
   CANNOT_PAUSE,
   CANNOT_RESUME,
   CANNOT_START,
   CANNOT_UPDATE_STOPPED,
   CONTAINER_NOT_CREATED,
   PROCESS_ALREADY_FINISHED,
+  PROCESS_NOT_CREATED,
   createFailed,
   startFailed,
 } from './messages.ts';
 import { MonitorLink, type MonitorOwner } from './monitor-link.ts';
 import { Pausing } from './pausing.ts';
+import { explainRestore, makeWorkDirectory } from './restoring.ts';
 import { planStdio, type Stdio } from './stdio.ts';
 import {
   checkSignalled,
@@ -94,6 +100,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   readonly execs: ExecTable;
   #status: Exclude<ProcessStatus, 'paused'> = 'creating';
   readonly #pausing: Pausing;
+  readonly #checkpointing: Checkpointing;
   #init: ProcessIdentity = { pid: 0, startTime: 0n };
   #exit: ExitRecord | undefined;
   #startAsked = false;
@@ -110,6 +117,15 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     this.link = new MonitorLink(context.directory, this);
     this.announcements = new Announcements(context.record, context.events);
     this.execs = new ExecTable(this);
+    this.#checkpointing = new Checkpointing(this);
+  }
+
+  get backend(): Backend {
+    return this.#context.backend;
+  }
+
+  get isDumping(): boolean {
+    return this.#checkpointing.isDumping;
   }
 
   get hostNetwork(): string {
@@ -168,11 +184,25 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
       await this.link.connect();
     } catch {
       await this.#recoverWithoutMonitor(status);
+      this.#recoverCheckpoint();
       return;
     }
+    this.#recoverCheckpoint();
     await this.#pausing.recover();
     // It tells its state at once; one that was still being created tells it when it knows.
     if (status !== undefined) await this.#awaitGreeting(status);
+  }
+
+  /** Before any call: what a dead daemon has begun is brought to its end. */
+  #recoverCheckpoint(): void {
+    void this.#queue
+      .run(() => this.#checkpointing.recover())
+      .catch((error: unknown) => {
+        this.#context.logger.warn(
+          { ...this.#identity, err: error },
+          'a checkpoint that an earlier daemon began failed',
+        );
+      });
   }
 
   /** Events that cannot be read are lost; the container is not. */
@@ -212,10 +242,26 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
       const { status } = this;
       if (status !== 'created' && status !== 'creating') throw plainError(CANNOT_START[status]);
       this.#startAsked = true;
-      this.link.send('start');
-      await this.#started.promise;
+      if (this.#isRestored) await makeWorkDirectory(this.#context.directory, this.record.criu);
+      this.#askStart();
+      await this.#started.promise.catch(async (error: unknown) => {
+        throw this.#isRestored ? await explainRestore(error, this.#context.directory, this.record) : error;
+      });
       return this.pid;
     });
+  }
+
+  #askStart(): void {
+    this.link.send(this.#isRestored ? `restore ${this.hostNetwork}` : 'start');
+  }
+
+  /** Of a checkpoint: it has no process before its start. */
+  get #isRestored(): boolean {
+    return this.record.checkpoint !== undefined && this.record.checkpoint !== '';
+  }
+
+  get #hasNoProcess(): boolean {
+    return this.#isRestored && this.#status === 'created' && this.pid === 0;
   }
 
   wait(): Promise<ExitRecord> {
@@ -225,6 +271,11 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   /** Waits for no other call: a Start may hang in the payload's exec, and must be ended by this. */
   async kill(signal: number, all: boolean): Promise<void> {
     if (this.#status === 'stopped') throw notFound(PROCESS_ALREADY_FINISHED);
+    if (this.#hasNoProcess) {
+      if (signal !== SIGKILL) throw failedPrecondition(PROCESS_NOT_CREATED);
+      this.abort();
+      return;
+    }
     if (all) {
       await this.#signalAll(signal);
       return;
@@ -256,6 +307,16 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     });
   }
 
+  /** Returns when all is written; and, if it is to end with it, when it has. */
+  checkpoint(request: CheckpointRequest): Promise<void> {
+    return this.#queue.run(async () => {
+      const { status } = this;
+      if (status !== 'running' && status !== 'paused') throw plainError(CANNOT_CHECKPOINT[status]);
+      await this.#checkpointing.run(request);
+      if (request.exit) await this.#exited.promise;
+    });
+  }
+
   update(resources: Resources): Promise<void> {
     return this.#queue.run(async () => {
       if (this.#status === 'stopped') throw plainError(CANNOT_UPDATE_STOPPED);
@@ -277,7 +338,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   async pids(): Promise<number[]> {
     const [cgroup] = this.record.cgroups;
     // Not none: after its own restart containerd 1.7 would take that for a shim without a container, and forget the end.
-    if (this.#status === 'stopped') return [this.pid];
+    if (this.#status === 'stopped' || this.#hasNoProcess) return [this.pid];
     return cgroup === undefined ? [] : listProcesses(cgroup.directory);
   }
 
@@ -295,6 +356,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   async addExec(execId: string, process: Process, stdio: Stdio): Promise<void> {
     const { status } = this;
     if (status === 'paused' || status === 'stopped') throw plainError(CANNOT_EXEC[status]);
+    if (this.#hasNoProcess) throw plainError(CANNOT_EXEC_CREATED);
     const prepared = await this.#context.backend.prepareExec({ process, defaults: this.record.execDefaults });
     const plan = new Plan();
     const { namespace } = this.record;
@@ -333,6 +395,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     this.#abandoned = true;
     // Not behind a call that hangs; what it waits for comes with the end.
     void this.#kill().catch(() => undefined);
+    this.#checkpointing.abort();
     return this.#queue.run(async () => {
       if (this.#removed !== undefined) return this.#removed;
       const exit = await this.#stopAndClean();
@@ -349,7 +412,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
 
   async #kill(): Promise<void> {
     // There may be no process to kill yet, but one to come; and cgroups that are not ours yet.
-    if (this.#status === 'creating') this.abort();
+    if (this.#status === 'creating' || this.#hasNoProcess) this.abort();
     if (this.#status === 'created' || this.#status === 'running') {
       await this.#signalAll(SIGKILL);
       await this.link.signal(SIGKILL);
@@ -379,7 +442,11 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     switch (message.type) {
       case 'created':
         // A monitor that greets late tells what its file has told.
-        if (this.#created.settled) break;
+        if (this.#created.settled) {
+          // Unless it has been restored since.
+          if (this.pid === 0) this.#init = message.init;
+          break;
+        }
         this.#init = message.init;
         this.#status = 'created';
         this.#announceCreate();
@@ -406,7 +473,11 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
       case 'exec':
         this.execs.receive(message.execId, message.message);
         break;
+      case 'checkpointed':
+        this.#checkpointing.receive(message.status);
+        break;
       case 'signalled':
+      case 'streams':
         break;
       case 'warning':
         this.#context.logger.warn({ ...this.#identity, text: message.text }, 'the monitor warns');
@@ -418,10 +489,10 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   }
 
   #announceCreate(): void {
-    const { id, bundle, stdio } = this.record;
+    const { id, bundle, stdio, checkpoint = '' } = this.record;
     const rootfs = [...this.record.rootfs];
     const io = { stdin: stdio.stdin, stdout: stdio.stdout, stderr: stdio.stderr, terminal: stdio.terminal };
-    const event = taskCreate({ containerId: id, bundle, rootfs, io, checkpoint: '', pid: this.pid });
+    const event = taskCreate({ containerId: id, bundle, rootfs, io, checkpoint, pid: this.pid });
     void this.announcements.once(event);
   }
 
@@ -454,7 +525,8 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
 
   /** A monitor that has them already does nothing more. */
   reconnected(): void {
-    if (this.#startAsked && !this.#started.settled) this.link.send('start');
+    if (this.#startAsked && !this.#started.settled) this.#askStart();
+    this.#checkpointing.reconnected();
     if (this.#releasing) this.link.send('release');
     this.execs.reconnected();
   }
@@ -480,6 +552,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
       const exit = await this.#cleanUpAfterMonitor();
       this.#end(exit);
     }
+    this.#checkpointing.gone();
     this.#gone.resolve();
   }
 

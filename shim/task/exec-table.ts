@@ -78,6 +78,11 @@ export class ExecTable {
     await this.#container.announcements.forgetExecsBut(new Set(this.#execs.keys()));
   }
 
+  /** The id of one that runs, or is being started; undefined: none is. */
+  get running(): string | undefined {
+    return [...this.#execs.values()].find((exec) => exec.isAlive)?.execId;
+  }
+
   /** Which exec a process of the container is, by pid. */
   get ids(): ReadonlyMap<number, string> {
     return new Map([...this.#execs.values()].map(({ pid, execId }) => [pid, execId]));

@@ -42,6 +42,8 @@ export interface ExecContainer {
   /** The state directory. */
   readonly directory: string;
   readonly status: ProcessStatus;
+  /** A checkpoint is being made, in which what begins now would not be. */
+  readonly isDumping: boolean;
   /** A path of the host's network namespace. */
   readonly hostNetwork: string;
   readonly link: MonitorLink;
@@ -80,6 +82,11 @@ export class Exec implements TaskProcess {
 
   get pid(): number {
     return this.#process.pid;
+  }
+
+  /** There is a process, or is about to be. */
+  get isAlive(): boolean {
+    return this.#status === 'running' || this.#started !== undefined;
   }
 
   get exit(): ExitRecord | undefined {
@@ -131,7 +138,8 @@ export class Exec implements TaskProcess {
   }
 
   #checkContainer(): void {
-    const { id, status } = this.#container;
+    const { id, status, isDumping } = this.#container;
+    if (isDumping) throw failedPrecondition(execFailed('a checkpoint of the container is being made: try again later'));
     if (status === 'paused') throw plainError(execFailed('cannot exec in a paused container'));
     if (status === 'stopped') throw failedPrecondition(initNotRunning(id));
   }

@@ -12,6 +12,8 @@ export const processDoesNotExist = (execId: string) => `process does not exist $
 export const createFailed = (reason: string) => `OCI runtime create failed: ${reason}`;
 export const execFailed = (reason: string) => `OCI runtime exec failed: ${reason}`;
 export const startFailed = (reason: string) => `OCI runtime start failed: ${reason}`;
+export const restoreFailed = (reason: string) => `OCI runtime restore failed: ${reason}`;
+export const checkpointFailed = (reason: string) => `the checkpoint failed: ${reason}`;
 
 /** What a call that does not fit a container's state is answered: containerd, pkg/process/init_state.go. */
 export const CANNOT_PAUSE = {
@@ -24,6 +26,13 @@ export const CANNOT_EXEC = {
   paused: 'cannot exec in a paused state',
   stopped: 'cannot exec in a stopped state',
 } as const;
+export const CANNOT_CHECKPOINT = {
+  creating: 'cannot checkpoint a task in created state',
+  created: 'cannot checkpoint a task in created state',
+  stopped: 'cannot checkpoint a stopped container',
+} as const;
+/** Of a container that is to be restored: it has no process yet that could be joined. */
+export const CANNOT_EXEC_CREATED = 'cannot exec in a created state';
 export const CANNOT_RESIZE_STOPPED = 'cannot resize a stopped container';
 export const CANNOT_RESUME = {
   creating: 'cannot resume task in created state',

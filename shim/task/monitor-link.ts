@@ -1,5 +1,7 @@
 import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
+import { internal } from '../../common/errors.ts';
+import type { StreamIdentity } from '../criu/streams.ts';
 import type { MonitorMessage } from '../monitor/messages.ts';
 import { Monitor, type MonitorListener } from '../monitor/monitor.ts';
 import { Deferred } from './deferred.ts';
@@ -27,6 +29,9 @@ export class MonitorLink {
   /** Settled, but while a connection that was lost is being made again. */
   #connected: Promise<void> = Promise.resolve();
   #monitor: Monitor | undefined;
+  #lost = false;
+  /** Who waits to be told of the streams. */
+  readonly #describing: Deferred<readonly StreamIdentity[]>[] = [];
 
   constructor(directory: string, owner: MonitorOwner) {
     this.#directory = directory;
@@ -36,6 +41,11 @@ export class MonitorLink {
   /** There is, or was, a monitor. */
   get used(): boolean {
     return this.#monitor !== undefined;
+  }
+
+  /** There is one, as far as is known. */
+  get isOpen(): boolean {
+    return this.#monitor !== undefined && !this.#lost;
   }
 
   /** Gives the container to a waiting monitor. */
@@ -63,9 +73,24 @@ export class MonitorLink {
     return answer.promise;
   }
 
+  /** @returns what the first process was given as its standard streams. @throws if no monitor tells. */
+  async describeStreams(): Promise<readonly StreamIdentity[]> {
+    await this.#connected;
+    const answer = new Deferred<readonly StreamIdentity[]>();
+    this.#describing.push(answer);
+    this.send('describe-streams');
+    if (!this.isOpen || this.#owner.ended) this.#endDescribing();
+    return answer.promise;
+  }
+
+  #endDescribing(): void {
+    for (const answer of this.#describing.splice(0)) answer.reject(internal('the monitor does not answer: try again'));
+  }
+
   /** Nobody will answer any more. */
   end(): void {
     this.#answerAll(ESRCH);
+    this.#endDescribing();
   }
 
   #answerAll(errno: number): void {
@@ -76,6 +101,7 @@ export class MonitorLink {
     return {
       message: (message) => {
         if (message.type === 'signalled') this.#signalled.shift()?.resolve(message.errno);
+        else if (message.type === 'streams') this.#describing.shift()?.resolve(message.streams);
         else this.#owner.message(message);
       },
       closed: () => {
@@ -87,6 +113,8 @@ export class MonitorLink {
   /** Regular when the monitor is through. Before that, the connection alone may be lost, or somebody killed the monitor. */
   async #reconnectOrEnd(): Promise<void> {
     if (!(await this.#owner.isFinished()) && (await this.#reconnect())) return;
+    this.#lost = true;
+    this.#endDescribing();
     await this.#owner.gone();
   }
 
@@ -96,6 +124,7 @@ export class MonitorLink {
       await this.connect();
       // Nobody knows whether they arrived, and a signal must not come twice.
       this.#answerAll(EIO);
+      this.#endDescribing();
       this.#owner.reconnected();
       return true;
     } catch {

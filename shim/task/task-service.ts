@@ -1,6 +1,7 @@
 import { Code, StatusError, invalidArgument } from '../../common/errors.ts';
 import {
   TaskDefinition,
+  type CheckpointTaskRequest,
   type ConnectRequest,
   type ConnectResponse,
   type CloseIORequest,
@@ -33,6 +34,7 @@ import type { Any } from '../../proto/gen/google/protobuf/any.ts';
 import { checkIdentifier } from '../oci/container-id.ts';
 import { parseProcess, parseResources } from '../oci/parse-documents.ts';
 import type { ExitRecord } from '../monitor/messages.ts';
+import { readCheckpointRequest } from './checkpoint-options.ts';
 import type { ContainerRegistry } from './container-registry.ts';
 import type { ProcessStatus, TaskProcess } from './task-process.ts';
 
@@ -134,6 +136,11 @@ export class TaskService {
     return {};
   }
 
+  async checkpoint(namespace: string, request: CheckpointTaskRequest): Promise<object> {
+    await (await this.#registry.get(namespace, request.id)).checkpoint(readCheckpointRequest(request));
+    return {};
+  }
+
   async update(namespace: string, { id, resources }: UpdateTaskRequest): Promise<object> {
     const container = await this.#registry.get(namespace, id);
     if (resources === undefined) throw invalidArgument('resources are missing: send a LinuxResources document');
@@ -211,6 +218,7 @@ export function taskHandlers(service: TaskService): ReadonlyMap<string, EncodedH
   add(methods.pids, service.pids.bind(service));
   add(methods.pause, service.pause.bind(service));
   add(methods.resume, service.resume.bind(service));
+  add(methods.checkpoint, service.checkpoint.bind(service));
   add(methods.update, service.update.bind(service));
   add(methods.stats, service.stats.bind(service));
   add(methods.closeIO, service.closeIO.bind(service));

@@ -85,6 +85,22 @@ test('a container has a cgroup of its own, and sees it as the root; it goes with
   t.pass();
 });
 
+test('one that joins a namespace by path has no cgroup namespace unless it asks for one', async (t) => {
+  const { dir } = t.context;
+  const join = (spec: TestSpec) => {
+    const namespaces = spec.linux['namespaces'] as { type: string; path?: string }[];
+    for (const namespace of namespaces)
+      if (namespace.type === 'network') namespace.path = `/proc/${process.pid}/ns/net`;
+  };
+  const { output } = await run(t.context, 'joined', ['grep', '^0:', '/proc/self/cgroup'], join);
+  t.is(output, `0::/${path.basename(dir)}/joined\n`);
+  const both = (spec: TestSpec) => {
+    join(spec);
+    (spec.linux['namespaces'] as object[]).push({ type: 'cgroup' });
+  };
+  t.is((await run(t.context, 'both', ['grep', '^0:', '/proc/self/cgroup'], both)).output, '0::/\n');
+});
+
 test('devices: the harmless ones work, others can be made but not opened', async (t) => {
   const script = `
     echo x >/dev/null && echo null; head -c 1 /dev/zero | wc -c

@@ -15,4 +15,5 @@ export const BARE_BACKEND: Backend = {
     }),
   prepareExec: () => Promise.resolve({ plan: new Plan(), init: new Plan() }),
   translateResources: () => [],
+  describeTies: () => ({ mounts: [], namespaces: [], cgroupRoots: [], hasCgroupNamespace: false, place: '/none' }),
 };

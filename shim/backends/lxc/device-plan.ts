@@ -28,16 +28,25 @@ const LINKS: readonly (readonly [target: string, path: string])[] = [
 /** Fills /dev, unless it is the host's own or somebody else's, bound in as it is. */
 export function planDevices(spec: Spec, init: Plan, mounts: MountPlanner): void {
   if (bindsDev(spec)) return;
-  const listed = new Set(spec.linux.devices.map(({ path }) => path));
-  const defaults = DEFAULT_DEVICES.filter(({ path }) => !listed.has(path));
-  // A user namespace may not make device nodes: there the host's are bound.
-  const inUserNamespace = hasNewNamespace(spec, 'user');
   init.add('field', 'linux.devices');
-  for (const device of [...defaults, ...spec.linux.devices]) {
-    if (inUserNamespace) mounts.bindFromHost(device.path, device.path, 'linux.devices');
+  for (const device of allDevices(spec)) {
+    if (bindsDevices(spec)) mounts.bindFromHost(device.path, device.path, 'linux.devices');
     else planNode(device, init);
   }
   for (const [target, path] of LINKS) init.add('symlink', target, path);
+}
+
+/** The paths of devices that are the host’s, each bound by itself. */
+export function boundDevices(spec: Spec): readonly string[] {
+  return bindsDevices(spec) && !bindsDev(spec) ? allDevices(spec).map(({ path }) => path) : [];
+}
+
+/** A user namespace may not make device nodes: there the host's are bound. */
+const bindsDevices = (spec: Spec) => hasNewNamespace(spec, 'user');
+
+function allDevices({ linux }: Spec): readonly Device[] {
+  const listed = new Set(linux.devices.map(({ path }) => path));
+  return [...DEFAULT_DEVICES.filter(({ path }) => !listed.has(path)), ...linux.devices];
 }
 
 function bindsDev({ mounts }: Spec): boolean {

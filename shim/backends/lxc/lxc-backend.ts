@@ -13,10 +13,13 @@ import type {
   ContainerRequest,
   ExecDefaults,
   ExecRequest,
+  HostTies,
   PreparedContainer,
   PreparedExec,
 } from '../backend.ts';
+import type { Cgroup } from '../../cgroups/cgroup.ts';
 import type { CgroupHierarchy } from '../../cgroups/hierarchies.ts';
+import { checkNamespacePaths } from '../../oci/namespace-paths.ts';
 import { planCgroups, usedHierarchies } from './cgroup-plan.ts';
 import { planDevices } from './device-plan.ts';
 import { planHostHooks, planStartHooks } from './hook-plan.ts';
@@ -24,6 +27,7 @@ import { HONOURED } from './honoured.ts';
 import { appArmorProfile } from './apparmor.ts';
 import { LxcConfig } from './lxc-config.ts';
 import { MountPlanner, isSysfsOfUserNamespace } from './mount-plan.ts';
+import { mountTies } from './mount-ties.ts';
 import { configureNamespaces, hasNewNamespace, planNamespaces } from './namespaces.ts';
 import { execDefaultsOf, planExec, planProcess, planTerminal } from './process-plan.ts';
 import { translateResources } from './resources.ts';
@@ -72,8 +76,9 @@ export class LxcBackend implements Backend {
     const cgroup = resolveCgroupsPath(spec.linux.cgroupsPath, namespace, id);
     const hierarchies = this.#hierarchies;
 
+    if (request.restored === true) return this.#prepareRestore(request, cgroup);
     const [config, execDefaults] = await Promise.all([this.#configure(spec, directory), this.#execDefaults(spec)]);
-    const plan = this.#planMonitor(request, cgroup);
+    const plan = this.#planOrders(request).append(this.#planHost(spec, cgroup));
     const init = new Plan();
     planInit({ spec, init, monitor: plan, hierarchies, cgroup }, execDefaults);
     const hooks = { spec, id, bundle, hostNetwork: this.#hostNetwork ?? '/proc/self/ns/net' };
@@ -85,13 +90,41 @@ export class LxcBackend implements Backend {
         ['init.plan', init.toString()],
       ]),
       plan,
-      cgroups: hierarchies.map(({ version, controllers, base }) => ({
-        version,
-        controllers,
-        directory: base + cgroup,
-      })),
+      cgroups: this.#cgroups(cgroup),
       execDefaults,
     };
+  }
+
+  /** All that the monitor does for a container, but for the processes: neither liblxc nor the init has a part in them. */
+  async #prepareRestore({ spec, id, bundle }: ContainerRequest, cgroup: string): Promise<PreparedContainer> {
+    await checkNamespacePaths(spec);
+    const plan = new Plan().add('restore').append(this.#planHost(spec, cgroup));
+    planHostHooks({ spec, id, bundle, hostNetwork: this.#hostNetwork ?? '/proc/self/ns/net' }, plan);
+    const execDefaults = await this.#execDefaults(spec);
+    return { files: new Map(), plan, cgroups: this.#cgroups(cgroup), execDefaults };
+  }
+
+  describeTies({ namespace, id, spec }: Pick<ContainerRequest, 'namespace' | 'id' | 'spec'>): HostTies {
+    const cgroup = resolveCgroupsPath(spec.linux.cgroupsPath, namespace, id);
+    const hierarchies = this.#hierarchies;
+    return {
+      mounts: mountTies(spec, hierarchies, cgroup),
+      namespaces: spec.linux.namespaces.flatMap(({ type, path: at }) => (at === undefined ? [] : [{ type, path: at }])),
+      cgroupRoots: hierarchies.map(({ version, controllers, base, mountPoint }) => ({
+        controllers: version === 1 ? controllers : [],
+        path: base.slice(mountPoint.length) + cgroup,
+      })),
+      hasCgroupNamespace: hasNewNamespace(spec, 'cgroup'),
+      place: this.#rootfsMount,
+    };
+  }
+
+  #cgroups(cgroup: string): readonly Cgroup[] {
+    return this.#hierarchies.map(({ version, controllers, base }) => ({
+      version,
+      controllers,
+      directory: base + cgroup,
+    }));
   }
 
   async #execDefaults(spec: Spec): Promise<ExecDefaults> {
@@ -142,10 +175,15 @@ export class LxcBackend implements Backend {
     return config;
   }
 
-  #planMonitor({ directory, id, spec }: ContainerRequest, cgroup: string): Plan {
+  #planOrders({ directory, id, spec }: ContainerRequest): Plan {
     const plan = new Plan();
     const files = [path.dirname(directory), id, path.join(directory, 'lxc.conf')];
     for (const order of [...files, spec.root.path, this.#rootfsMount]) plan.add('order', order);
+    return plan;
+  }
+
+  #planHost(spec: Spec, cgroup: string): Plan {
+    const plan = new Plan();
     planNamespaces(spec, plan);
     planCgroups(spec, this.#hierarchies, cgroup, plan);
     return plan;

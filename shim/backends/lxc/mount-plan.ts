@@ -234,7 +234,7 @@ export class MountPlanner {
 
 const isProc = ({ type, destination }: Mount) => type === 'proc' && destination === '/proc';
 
-const directoryName = ({ version, controllers, mountPoint }: CgroupHierarchy): string =>
+export const directoryName = ({ version, controllers, mountPoint }: CgroupHierarchy): string =>
   version === 2 ? 'unified' : (mountPoint.split('/').pop() ?? controllers.join(','));
 
 /** A named hierarchy has no controller to be mounted by. */

@@ -14,6 +14,8 @@
 #include "init-gate.h"
 #include "monitor.h"
 
+#define RESTORE_FAILED_STATUS 255
+
 static void tell_created(struct monitor *monitor)
 {
 	tell(monitor, "created %d %llu", (int)monitor->init.pid, (unsigned long long)monitor->init.start_time);
@@ -35,7 +37,7 @@ void tell_container(struct monitor *monitor)
 {
 	const struct process *init = &monitor->init;
 
-	if (init->phase != PHASE_CREATING && init->pid > 0 && !init->failed)
+	if (init->phase != PHASE_CREATING && (init->pid > 0 || monitor->is_restored) && !init->failed)
 		tell_created(monitor);
 	if (monitor->is_announced)
 		tell(monitor, "running");
@@ -167,6 +169,7 @@ static void kill_driver(const struct monitor *monitor)
 
 static void abort_container(struct monitor *monitor)
 {
+	kill_criu(monitor);
 	if (monitor->init.pidfd >= 0)
 		lxcri_pidfd_send_signal(monitor->init.pidfd, SIGKILL);
 	else
@@ -182,6 +185,36 @@ static void init_is_ready(struct monitor *monitor)
 	init->phase = PHASE_CREATED;
 	write_status(init);
 	tell_created(monitor);
+}
+
+void await_restore(struct monitor *monitor)
+{
+	/* It ends by itself, as it gets no orders. */
+	close_fd(&monitor->driver);
+	close_fd(&monitor->init.gate);
+	init_is_ready(monitor);
+}
+
+void init_is_restored(struct monitor *monitor)
+{
+	struct process *init = &monitor->init;
+
+	close_payload_streams(init);
+	init->phase = PHASE_RUNNING;
+	init->started = true;
+	write_status(init);
+	/* For the second time: now it has a process. */
+	tell_created(monitor);
+	if (!has_hooks(&monitor->hooks, HOOK_POSTSTART))
+		announce_running(monitor);
+}
+
+void fail_restore(struct monitor *monitor, int error, const char *text)
+{
+	tell(monitor, "start-failed %d %s", error, text);
+	/* What a criu that was killed has left. */
+	kill_in_cgroups(monitor);
+	ended(monitor, RESTORE_FAILED_STATUS);
 }
 
 static void on_gate(void *context, void *subject)
@@ -334,6 +367,10 @@ void reap_children(struct monitor *monitor)
 	siginfo_t child = {0};
 	int status;
 
+	reap_criu(monitor);
+	/* Whatever has ended meanwhile may be the first process. */
+	if (is_restoring(monitor))
+		return;
 	/* Whoever outlives the driver is handed to us (PR_SET_CHILD_SUBREAPER): the init among them. */
 	while (waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT) == 0 && child.si_pid > 0) {
 		/* What it said last may tell which exec it is, and can be looked up as long as it has not been reaped. */
@@ -354,7 +391,7 @@ void reap_children(struct monitor *monitor)
 			end_exec(monitor, child.si_pid, status);
 		child.si_pid = 0;
 	}
-	if (monitor->driver_ended)
+	if (monitor->driver_ended && !monitor->is_restored)
 		follow_dead_driver(monitor);
 	if (monitor->ending && monitor->init.phase != PHASE_STOPPED && !has_living_execs(monitor))
 		stopped(monitor);
@@ -372,6 +409,11 @@ void command_abort(struct monitor *monitor)
 		monitor_fail(monitor, "it was deleted meanwhile");
 	}
 	abort_container(monitor);
+	/* There is no process yet whose end would be the container's. */
+	if (monitor->is_restored && monitor->init.phase == PHASE_CREATED && !is_restoring(monitor)) {
+		ended(monitor, SIGNALED_STATUS_BASE + SIGKILL);
+		reap_children(monitor);
+	}
 }
 
 void give_up(struct monitor *monitor)

@@ -4,12 +4,16 @@
  *
  *   monitor -> daemon   created PID START-TIME | running | start-failed ERRNO TEXT | failed ERRNO TEXT |
  *                       exited STATUS SECONDS NANOSECONDS | signalled ERRNO | oom COUNT | warning TEXT
+ *                       checkpointed STATUS | streams MODE MOUNT INODE MODE MOUNT INODE MODE MOUNT INODE
  *                       exec ID running PID START-TIME | exec ID failed ERRNO TEXT |
  *                       exec ID exited STATUS SECONDS NANOSECONDS | exec ID released
  *   daemon -> monitor   start | signal NUMBER | close-stdin | resize ROWS COLUMNS | abort | release
+ *                       restore NETWORK | checkpoint NETWORK | await-checkpoint | abort-checkpoint |
+ *                       describe-streams |
  *                       exec ID start ROWS COLUMNS NETWORK | exec ID signal NUMBER | exec ID close-stdin |
  *                       exec ID resize ROWS COLUMNS | exec ID release
  *
+ * `created` has a pid of 0 for a container that criu is to restore, and comes again when it has.
  * `signal` alone is answered, whoever it is for, in the order of the questions. `release` says that nobody will read
  * what is kept of the output; for the container, it is the last that the monitor is told.
  *
@@ -240,10 +244,32 @@ static void run_exec_command(struct monitor *monitor, struct connection *connect
 		warn(monitor, "unknown command \"exec %s %s\"", id, line);
 }
 
+/* Which files the first process was given, as statx(2) tells: criu names them so. */
+static void answer_streams(const struct monitor *monitor, struct connection *connection)
+{
+	const struct stream *streams = monitor->init.streams;
+
+	answer(
+		connection, "streams %o %llu %llu %o %llu %llu %o %llu %llu", streams[0].mode,
+		(unsigned long long)streams[0].mount, (unsigned long long)streams[0].inode, streams[1].mode,
+		(unsigned long long)streams[1].mount, (unsigned long long)streams[1].inode, streams[2].mode,
+		(unsigned long long)streams[2].mount, (unsigned long long)streams[2].inode);
+}
+
 static void run_command(struct monitor *monitor, struct connection *connection, char *line)
 {
 	if (strcmp(line, "start") == 0)
 		command_start(monitor);
+	else if (strncmp(line, "restore ", 8) == 0)
+		command_restore(monitor, line + 8);
+	else if (strncmp(line, "checkpoint ", 11) == 0)
+		command_checkpoint(monitor, line + 11);
+	else if (strcmp(line, "await-checkpoint") == 0)
+		command_await_checkpoint(monitor);
+	else if (strcmp(line, "abort-checkpoint") == 0)
+		command_abort_checkpoint(monitor);
+	else if (strcmp(line, "describe-streams") == 0)
+		answer_streams(monitor, connection);
 	else if (strcmp(line, "abort") == 0)
 		command_abort(monitor);
 	else if (strcmp(line, "release") == 0)

@@ -13,6 +13,7 @@
 
 #include "../common/driver.h"
 #include "../common/hooks.h"
+#include "criu.h"
 #include "exec.h"
 #include "process.h"
 #include "watch.h"
@@ -94,6 +95,8 @@ struct monitor {
 
 	/* The container. */
 	struct process init;
+	bool is_restored; /* by criu, rather than started by the driver */
+	struct criu criu;
 	struct exec *execs;
 	pid_t driver_pid;
 	bool driver_ended;
@@ -183,6 +186,12 @@ void tell_container(struct monitor *monitor);
 /* Takes the ends of children, and what follows from them. */
 void reap_children(struct monitor *monitor);
 void command_start(struct monitor *monitor);
+/* A container whose first process is yet to be made by criu. */
+void await_restore(struct monitor *monitor);
+/* criu has made it, and it is identified. */
+void init_is_restored(struct monitor *monitor);
+/* criu has not: tells why, and that the container has ended. */
+void fail_restore(struct monitor *monitor, int error, const char *text);
 /* Prepares the init that has said hello, up to the beginning of its set-up. */
 int brief_init(struct monitor *monitor);
 int set_up_init(struct monitor *monitor);

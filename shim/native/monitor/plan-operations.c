@@ -174,6 +174,14 @@ static int op_hook_environment(void *context, char **arguments)
 	return plan_hook_environment(&((struct plan_context *)context)->monitor->hooks, arguments);
 }
 
+/* restore: the container's processes are made by criu, when it is started */
+static int op_restore(void *context, char **arguments)
+{
+	(void)arguments;
+	((struct plan_context *)context)->monitor->is_restored = true;
+	return 0;
+}
+
 /* order WORD: one each, what the driver is told */
 static int op_order(void *context, char **arguments)
 {
@@ -198,6 +206,7 @@ static const struct plan_operation operations[] = {
 	{"keep", 2, op_keep},
 	{"watch-oom", 2, op_watch_oom},
 	{"order", 1, op_order},
+	{"restore", 0, op_restore},
 	{"hooks", 4, op_hooks},
 	{"hook", 3, op_hook},
 	{"hook-argument", 1, op_hook_argument},

@@ -22,6 +22,9 @@ struct stream {
 	bool create;      /* a file that may have to be made */
 	int payload_fd;
 	int hold_fd;
+	/* What the process gets: 0 where the kernel does not tell. */
+	uint32_t mode;
+	uint64_t mount, inode;
 };
 
 /* Whom FIFOs are given to, by the host's ids. */

@@ -17,6 +17,7 @@
 void monitor_initialize(struct monitor *monitor)
 {
 	initialize_process(&monitor->init, "", "init.plan");
+	monitor->criu.dump_status = CRIU_NOT_RUN;
 	monitor->driver = monitor->listener = monitor->signals = monitor->oom = monitor->root_tree =
 		monitor->host_network_fd = -1;
 	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
@@ -169,10 +170,25 @@ static int prepare(struct monitor *monitor, const char *directory)
 	return mount_rootfs(monitor);
 }
 
+/* Everything but the processes, which criu makes when the container is started. */
+static int prepare_restore(struct monitor *monitor)
+{
+	if (make_cgroups(monitor) < 0 || apply_cgroup_settings(monitor) < 0)
+		return -1;
+	watch_oom(monitor);
+	if (attach_device_filter(monitor) < 0)
+		return -1;
+	monitor->has_run_hooks = true;
+	await_restore(monitor);
+	return 0;
+}
+
 static int start(struct monitor *monitor, const char *directory)
 {
 	if (prepare(monitor, directory) < 0)
 		return -1;
+	if (monitor->is_restored)
+		return prepare_restore(monitor);
 	/* The driver starts while the cgroups are made; its init waits for us before it needs them. */
 	if (order_driver(monitor) < 0 || make_cgroups(monitor) < 0 || apply_cgroup_settings(monitor) < 0)
 		return -1;
@@ -227,8 +243,9 @@ int run_monitor(struct monitor *monitor, const char *driver, const char *init)
 	adopt_connection(monitor, CONTROL_FD);
 	if (!monitor->init.failed && start(monitor, directory) < 0 && !monitor->ending)
 		give_up(monitor);
-	/* liblxc has its own cleaning to finish before ours. */
-	while (monitor->init.phase != PHASE_STOPPED || (monitor->driver_pid > 0 && !monitor->driver_ended)) {
+	/* liblxc has its own cleaning to finish before ours, and criu the files of a container that it has ended. */
+	while (monitor->init.phase != PHASE_STOPPED || (monitor->driver_pid > 0 && !monitor->driver_ended) ||
+		   monitor->criu.pid > 0) {
 		if (monitor->init.started && !monitor->is_announced)
 			run_start_hooks(monitor);
 		serve(monitor, -1);

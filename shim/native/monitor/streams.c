@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../common/kernel.h"
 #include "process.h"
 
 /* How long a client that still reads may take after Delete, as with runc's shim (containerd, pkg/process/io.go). */
@@ -82,6 +83,18 @@ static int give_stream(const struct stream *stream, const struct stream_owner *o
 	return fchown(stream->payload_fd, owner->uid, owner->gid);
 }
 
+/* What criu will call it. */
+static void note_identity(struct stream *stream)
+{
+	struct lxcri_statx st = {0};
+
+	if (lxcri_statx(stream->payload_fd, &st) < 0)
+		return;
+	stream->mode = st.mode;
+	stream->mount = st.mount_id;
+	stream->inode = st.inode;
+}
+
 int open_streams(struct process *process, const struct stream_owner *owner)
 {
 	if (process->logger.program && start_logger(process) < 0)
@@ -92,6 +105,7 @@ int open_streams(struct process *process, const struct stream_owner *owner)
 
 		if ((!is_open && open_stream(stream, i, process->terminal.wanted) < 0) || give_stream(stream, owner) < 0)
 			return process_fail(process, "cannot open %s (%s): %s", names[i], stream->path, strerror(errno));
+		note_identity(stream);
 	}
 	return 0;
 }

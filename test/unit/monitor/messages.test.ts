@@ -12,6 +12,18 @@ for (const [line, message] of [
   ['exited 0 -62135596800 0', { type: 'exited', exit: { status: 0, seconds: -62135596800n, nanoseconds: 0 } }],
   ['signalled 3', { type: 'signalled', errno: 3 }],
   ['oom 2', { type: 'oom', count: 2n }],
+  ['checkpointed 137', { type: 'checkpointed', status: 137 }],
+  [
+    'streams 10600 31 1234 20666 5 6 100644 18446744073709551615 1',
+    {
+      type: 'streams',
+      streams: [
+        { mode: 0o10600, mount: 31n, inode: 1234n },
+        { mode: 0o20666, mount: 5n, inode: 6n },
+        { mode: 0o100644, mount: 18446744073709551615n, inode: 1n },
+      ],
+    },
+  ],
   ['created 42 77 and more', { type: 'created', init: { pid: 42, startTime: 77n } }],
   ['warning cannot unmount', { type: 'warning', text: 'cannot unmount' }],
 ] as const) {
@@ -34,7 +46,17 @@ test('a line that this build does not know is nothing, whatever it is', (t) => {
     'failed',
     'warning',
   ];
-  for (const line of [...lines, 'exited', 'exited 1', 'exited x 1 1', 'exited 1 1.5 1', 'signalled', 'signalled x']) {
+  for (const line of [
+    ...lines,
+    'exited',
+    'exited 1',
+    'exited x 1 1',
+    'exited 1 1.5 1',
+    'streams 1 2 3',
+    'checkpointed',
+    'signalled',
+    'signalled x',
+  ]) {
     t.is(parseMonitorMessage(line), undefined, line);
   }
   fc.assert(

@@ -113,7 +113,7 @@ test('what is wrong with a request is said before anything is made', async (t) =
     [{ bundle: `${request.bundle}\0` }, /^bundle contains a NUL/],
     [{ bundle: absent }, /config\.json/],
     [{ terminal: true }, /^terminal is true/],
-    [{ checkpoint: '/c' }, /^checkpoint: /],
+    [{ checkpoint: '/c' }, /^checkpoint is "\/c": it has no lxcri\.json/],
     [{ stdout: 'relative' }, /^stdout is "relative"/],
     [{ options: { typeUrl: 'x', value: Buffer.alloc(0) } }, /^options have the type "x"/],
   ] as const) {

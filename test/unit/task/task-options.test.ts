@@ -31,7 +31,6 @@ for (const [changes, name] of [
   [{ binaryName: 'crun' }, 'binary_name'],
   [{ root: '/x' }, 'root'],
   [{ systemdCgroup: true }, 'systemd_cgroup'],
-  [{ criuImagePath: '/x' }, 'criu_image_path'],
 ] as const) {
   test(`${name} is refused by its name`, (t) => {
     const error = t.throws(() => readTaskOptions(runc(changes)), { instanceOf: StatusError });
@@ -39,6 +38,15 @@ for (const [changes, name] of [
     t.true(error.message.includes(`set ${name}:`), error.message);
   });
 }
+
+test('how criu is run, and what it is to restore, is honoured', (t) => {
+  t.like(readTaskOptions(runc({ criuPath: '/opt/criu', criuImagePath: '/c', criuWorkPath: '/w' })), {
+    criu: { program: '/opt/criu', work: '/w' },
+    checkpoint: '/c',
+  });
+  t.like(readTaskOptions(undefined), { criu: { program: '', work: '' }, checkpoint: '' });
+  t.throws(() => readTaskOptions(runc({ criuWorkPath: 'w' })), { message: /criu_work_path is "w"/ });
+});
 
 test('all that is refused is named at once', (t) => {
   t.throws(() => readTaskOptions(runc({ noPivotRoot: true, systemdCgroup: true, ioUid: 5 })), {

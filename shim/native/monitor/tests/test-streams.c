@@ -306,8 +306,8 @@ static void files_are_appended_to(void)
 	/* With log-file, one that is not there is made. */
 	monitor = (struct monitor){0};
 	monitor_initialize(&monitor);
-	monitor.init.streams[1] = (struct stream){"log", true, -1, -1};
-	monitor.init.streams[2] = (struct stream){"log", true, -1, -1};
+	monitor.init.streams[1] = (struct stream){.path = "log", .create = true, .payload_fd = -1, .hold_fd = -1};
+	monitor.init.streams[2] = (struct stream){.path = "log", .create = true, .payload_fd = -1, .hold_fd = -1};
 	CHECK(open_streams(&monitor.init, &monitor.stream_owner) == 0);
 	say(payload(1), "one ");
 	say(payload(2), "two");
@@ -326,7 +326,7 @@ static void a_fifo_in_place_of_a_log_is_a_fifo(void)
 	enter_with_fifos();
 	monitor = (struct monitor){0};
 	monitor_initialize(&monitor);
-	monitor.init.streams[1] = (struct stream){"out", true, -1, -1};
+	monitor.init.streams[1] = (struct stream){.path = "out", .create = true, .payload_fd = -1, .hold_fd = -1};
 	CHECK(open_streams(&monitor.init, &monitor.stream_owner) == 0);
 	say(payload(1), "output");
 	client = client_opens("out", O_RDONLY);
@@ -350,7 +350,7 @@ static void paths_that_cannot_be_streams_are_refused(void)
 	/* In a directory that is missing, a log cannot be made either. */
 	monitor = (struct monitor){0};
 	monitor_initialize(&monitor);
-	monitor.init.streams[1] = (struct stream){"absent/log", true, -1, -1};
+	monitor.init.streams[1] = (struct stream){.path = "absent/log", .create = true, .payload_fd = -1, .hold_fd = -1};
 	CHECK(open_streams(&monitor.init, &monitor.stream_owner) < 0);
 	CHECK(monitor.init.failure.error == ENOENT);
 	leave(before);
