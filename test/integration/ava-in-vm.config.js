@@ -2,5 +2,5 @@
 // so that what containerd gives a shim 5 s for does not wait for others.
 import config from './ava.config.js';
 
-const files = [...config.files, 'test/integration/comparison/all.ts'];
+const files = ['test/integration/**/*.test.ts', 'test/integration/comparison/all.ts'];
 export default { ...config, files, cache: false, serial: true, timeout: '10m' };

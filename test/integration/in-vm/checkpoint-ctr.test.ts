@@ -1,7 +1,6 @@
 import test from 'ava';
-import { eventually } from '../support/eventually.ts';
-import { criuTest } from '../support/real-criu.ts';
-import { useContainerd } from '../support/with-containerd.ts';
+import { eventually } from '../../support/eventually.ts';
+import { useContainerd } from '../../support/with-containerd.ts';
 
 /* Checkpoints as containerd's own client makes them. */
 const fixture = useContainerd(test, { lingerMs: 10_000 });
@@ -25,7 +24,7 @@ async function count(id: string): Promise<number> {
 const status = async (id: string) =>
   /\b(RUNNING|PAUSED|STOPPED)\b/.exec((await fixture.containerd.ctr(['tasks', 'ls'])).stdout.split(id)[1] ?? '')?.[0];
 
-criuTest('ctr containers checkpoint, and restore --live', async (t) => {
+test.serial('ctr containers checkpoint, and restore --live', async (t) => {
   const { containerd } = fixture;
   const id = await fixture.runDetached(t, ['sh', '-c', COUNTER]);
   await containerd.ctr(['containers', 'checkpoint', '--rw', '--task', id, 'kept:1']);
@@ -48,7 +47,7 @@ criuTest('ctr containers checkpoint, and restore --live', async (t) => {
   t.is((await containerd.tryCtr(['tasks', 'rm', restored])).stderr.includes('exit code 9'), true);
 });
 
-criuTest('ctr tasks checkpoint', async (t) => {
+test.serial('ctr tasks checkpoint', async (t) => {
   const { containerd } = fixture;
   const id = await fixture.runDetached(t, ['sh', '-c', COUNTER]);
   const { stdout } = await containerd.ctr(['tasks', 'checkpoint', id]);

@@ -2,20 +2,19 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
-import { Code } from '../../common/errors.ts';
-import { exists } from '../../common/files.ts';
-import { CheckpointOptions } from '../../proto/gen/containerd/runc/v1/options.ts';
-import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
-import { eventually } from '../support/eventually.ts';
-import { execute } from '../support/execs.ts';
-import { FakeCriu } from '../support/fake-criu.ts';
-import { makeFifos } from '../support/fifos.ts';
-import { criuTest } from '../support/real-criu.ts';
-import { refusalOf } from '../support/refusal.ts';
-import type { BundleOptions } from '../support/shim-bundle.ts';
-import { createRequest } from '../support/shim-host.ts';
-import { killDaemon } from '../support/shim-processes.ts';
-import { useShimHost } from '../support/with-shim-host.ts';
+import { Code } from '../../../common/errors.ts';
+import { exists } from '../../../common/files.ts';
+import { CheckpointOptions } from '../../../proto/gen/containerd/runc/v1/options.ts';
+import { Status } from '../../../proto/gen/containerd/v1/types/task.ts';
+import { eventually } from '../../support/eventually.ts';
+import { execute } from '../../support/execs.ts';
+import { FakeCriu } from '../../support/fake-criu.ts';
+import { makeFifos } from '../../support/fifos.ts';
+import { refusalOf } from '../../support/refusal.ts';
+import type { BundleOptions } from '../../support/shim-bundle.ts';
+import { createRequest } from '../../support/shim-host.ts';
+import { killDaemon } from '../../support/shim-processes.ts';
+import { useShimHost } from '../../support/with-shim-host.ts';
 
 /* Containers that criu really writes to files and makes again of them. */
 const fixture = useShimHost(test, { lingerMs: 10_000 });
@@ -76,7 +75,7 @@ async function end(t: ExecutionContext, { task, init }: Pick<Awaited<ReturnType<
   await task.delete(init);
 }
 
-criuTest('a counter goes on counting, in a container as any other', async (t) => {
+test.serial('a counter goes on counting, in a container as any other', async (t) => {
   const source = await running(t, ['sh', '-c', COUNTER]);
   await source.fifos.shows(/^5$/m);
   await source.task.checkpoint({ id: source.init.id, path: source.images, options: undefined }, PATIENCE);
@@ -116,7 +115,7 @@ criuTest('a counter goes on counting, in a container as any other', async (t) =>
   await again.delete(init);
 });
 
-criuTest('with exit it ends, and its stdin, its mounts and its network are there again', async (t) => {
+test.serial('with exit it ends, and its stdin, its mounts and its network are there again', async (t) => {
   const shared = path.join(fixture.host.dir, 'shared');
   await mkdir(path.join(shared, 'below'), { recursive: true });
   await execa('mount', ['-t', 'tmpfs', 'tmpfs', path.join(shared, 'below')]);
@@ -166,7 +165,7 @@ criuTest('with exit it ends, and its stdin, its mounts and its network are there
   await end(t, container);
 });
 
-criuTest('kill -9 of the daemon during a dump and during a restore', async (t) => {
+test.serial('kill -9 of the daemon during a dump and during a restore', async (t) => {
   const source = await running(t, ['sh', '-c', COUNTER]);
   const { init, images, criu, fifos, pid } = source;
   await fifos.shows(/^2$/m);
@@ -198,7 +197,7 @@ criuTest('kill -9 of the daemon during a dump and during a restore', async (t) =
   await end(t, { task: third.task, init: target.init });
 });
 
-criuTest('what criu cannot do it says itself, and the container goes on', async (t) => {
+test.serial('what criu cannot do it says itself, and the container goes on', async (t) => {
   // A file that is open, has no name any more, and is larger than criu keeps of those. criu interrupts a sleep: it is
   // not the payload's last.
   const payload = 'exec 3>/run/big; head -c 3000000 /dev/zero >&3; rm /run/big; echo ready; while :; do sleep 1; done';
