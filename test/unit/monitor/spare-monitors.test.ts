@@ -39,7 +39,8 @@ async function ask(t: ExecutionContext, stream: Duplex): Promise<number> {
 test('a monitor is started with the programs that it needs', async (t) => {
   const { monitors, log } = await spareMonitors(t);
   const pid = await ask(t, await monitors.take());
-  t.deepEqual(await log(), [`${pid} /the/driver /the/init`]);
+  // Another one may have been made ready since.
+  t.is((await log())[0], `${pid} /the/driver /the/init`);
 });
 
 test('one is kept ready, and taken once', async (t) => {
