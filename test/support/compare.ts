@@ -80,7 +80,8 @@ class Comparison {
 
   constructor() {
     test.serial.after.always('let go of containerd', () => this.#disconnect());
-    this.#fixture = useContainerd(test);
+    // Between two containers of this shim there is one of runc's: emulated, a new daemon takes longer than that.
+    this.#fixture = useContainerd(test, { lingerMs: 15_000 });
     test.serial.before('watch its events', () => this.#connect());
   }
 

@@ -27,7 +27,7 @@ export class CtrEvents {
   #output = '';
 
   private constructor(containerd: Containerd) {
-    this.#process = containerd.spawnCtr(['events'], { timeoutMs: 600_000 });
+    this.#process = containerd.spawnCtr(['events'], { timeoutMs: 3_600_000 });
     this.#process.stdout.on('data', (chunk: Buffer) => {
       this.#output += chunk.toString();
     });
