@@ -376,7 +376,11 @@ const BUNDLES: readonly Case[] = [
   { title: 'not there', request: () => ({ bundle: '/no/such/bundle' }), says: /config\.json does not exist/ },
   { title: 'with NUL', request: () => ({ bundle: '/a\0b' }), says: /bundle contains a NUL character/ },
   { title: 'a megabyte', request: () => ({ bundle: 'x'.repeat(1_000_000) }), says: /^bundle is "x+…$/ },
-  { title: 'a checkpoint', request: () => ({ checkpoint: '/tmp' }), says: /^checkpoint is "\/tmp": it has no lxcri.json/ },
+  {
+    title: 'a checkpoint',
+    request: () => ({ checkpoint: '/tmp' }),
+    says: /^checkpoint is "\/tmp": it has no lxcri.json/,
+  },
 ];
 
 const IDS: readonly Case[] = [
