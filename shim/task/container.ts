@@ -1,10 +1,9 @@
-import { access } from 'node:fs/promises';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from '../../common/logger.ts';
 import { Code, StatusError, failedPrecondition, notFound } from '../../common/errors.ts';
-import { removeDirectory } from '../../common/files.ts';
+import { exists, removeDirectory } from '../../common/files.ts';
 import { SerialQueue } from '../../common/serial-queue.ts';
 import type { Backend } from '../backends/backend.ts';
 import { readLastMetrics, readMetrics } from '../cgroups/metrics.ts';
@@ -538,10 +537,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
 
   /** A monitor removes its plan when it is through. */
   async #hasPlan(): Promise<boolean> {
-    return access(path.join(this.directory, 'monitor.plan')).then(
-      () => true,
-      () => false,
-    );
+    return exists(path.join(this.directory, 'monitor.plan'));
   }
 
   async gone(): Promise<void> {

@@ -9,7 +9,8 @@ import type { Containerd } from './containerd.ts';
 import type { ContainerdClient } from './containerd-client.ts';
 import type { CtrEvents } from './ctr-events.ts';
 import { encodeSpec, processSpec, type ProcessSpec } from './execs.ts';
-import { FifoReader, makeFifo } from './fifo-reader.ts';
+import { FifoReader } from './fifo-reader.ts';
+import { makeFifo } from './make-fifo.ts';
 import { isAlive } from './processes.ts';
 
 type Streams = Pick<CreateTaskRequest, 'stdin' | 'stdout' | 'stderr' | 'terminal'>;

@@ -1,5 +1,6 @@
 import { execa } from 'execa';
 import { eventually } from './eventually.ts';
+import { makeFifo } from './make-fifo.ts';
 
 /** Reads a FIFO from before anybody writes to it until nobody does any more. */
 export class FifoReader {
@@ -41,10 +42,6 @@ export class FifoReader {
     this.#process.kill('SIGKILL');
     await this.#process;
   }
-}
-
-export async function makeFifo(path: string): Promise<void> {
-  await execa('mkfifo', [path], { timeout: 10_000 });
 }
 
 /** A process, since its open waits for a writer. */

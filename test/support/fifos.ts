@@ -3,8 +3,8 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { Socket } from 'node:net';
 import type { ExecutionContext } from 'ava';
-import { execa } from 'execa';
 import { eventually } from './eventually.ts';
+import { makeFifo } from './make-fifo.ts';
 
 /** A container's streams as containerd's clients make them, all three read and written here. */
 export interface Fifos {
@@ -20,7 +20,7 @@ export interface Fifos {
 export async function makeFifos(t: ExecutionContext, directory: string, prefix = 'f'): Promise<Fifos> {
   const at = (name: string) => path.join(directory, `${prefix}-${name}`);
   const [stdin, stdout, stderr] = [at('in'), at('out'), at('err')];
-  await execa('mkfifo', [stdin, stdout, stderr], { timeout: 10_000 });
+  await makeFifo(stdin, stdout, stderr);
   let text = '';
   for (const output of [stdout, stderr]) {
     const fd = openSync(output, constants.O_RDONLY | constants.O_NONBLOCK);
