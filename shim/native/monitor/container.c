@@ -357,6 +357,8 @@ static void follow_dead_driver(struct monitor *monitor)
 		read_driver_report(monitor);
 	if (monitor->ending || monitor->init.phase == PHASE_STOPPED)
 		return;
+	if (monitor->init.pid == 0 && !monitor->init.failed)
+		fail_without_driver(monitor);
 	abort_container(monitor);
 	if (!is_adopted(monitor))
 		ended(monitor, SIGNALED_STATUS_BASE + SIGKILL);

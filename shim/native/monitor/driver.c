@@ -42,6 +42,7 @@ int start_driver(struct monitor *monitor, const char *program, const char *init_
 	int gate[2], driver[2];
 	int init = open_init_program(init_program);
 
+	monitor->driver_program = program;
 	if (init < 0)
 		return monitor_fail(monitor, "cannot prepare the init %s: %s", init_program, strerror(errno));
 	if (open_gate(gate) < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, driver) < 0)
@@ -75,7 +76,16 @@ int order_driver(struct monitor *monitor)
 		memcpy(orders + size, monitor->orders[i], length);
 		size += length;
 	}
-	if (gate_send(monitor->driver, DRIVER_ORDERS, orders, size, &log, 1) < 0)
-		return monitor_fail(monitor, "the driver ended before its orders (%s): does it start?", strerror(errno));
-	return 0;
+	if (gate_send(monitor->driver, DRIVER_ORDERS, orders, size, &log, 1) == 0)
+		return 0;
+	if (errno == EPIPE || errno == ECONNRESET)
+		return fail_without_driver(monitor);
+	return monitor_fail(monitor, "cannot give the driver its orders: %s", strerror(errno));
+}
+
+int fail_without_driver(struct monitor *monitor)
+{
+	errno = ECHILD;
+	return monitor_fail(
+		monitor, "the driver ended before it made the container: does %s start?", monitor->driver_program);
 }

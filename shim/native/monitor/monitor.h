@@ -98,6 +98,7 @@ struct monitor {
 	bool is_restored; /* by criu, rather than started by the driver */
 	struct criu criu;
 	struct exec *execs;
+	const char *driver_program;
 	pid_t driver_pid;
 	bool driver_ended;
 	int root_tree;      /* a copy of the container's mounts, for createContainer; -1: not there */
@@ -178,6 +179,8 @@ void remove_empty_cgroups(const struct monitor *monitor);
 /* driver.c: started before there is a container, ordered when there is one */
 int start_driver(struct monitor *monitor, const char *program, const char *init_program);
 int order_driver(struct monitor *monitor);
+/* The same words whenever it is noticed. Returns -1, as monitor_fail. */
+int fail_without_driver(struct monitor *monitor);
 
 /* container.c: the events of the main loop */
 void watch_container(struct monitor *monitor, struct watch_list *list);
