@@ -1,6 +1,9 @@
 /**
- * `npm test`: every check and every test, one step after the other, all of them even if one fails. Says at the end what
- * failed, prints `N passed, N failed` last, and exits with 0 only if nothing failed and every step ran to its end.
+ * `npm test`: every check and every test, all of them even if one fails. Says at the end what failed, prints
+ * `N passed, N failed` last, and exits with 0 only if nothing failed and every step ran to its end.
+ *
+ * What only computes runs side by side. What starts containers has the machine for itself, but for the VM's image, which
+ * is built beside it with what nobody else needs of the processors.
  */
 import { createInterface } from 'node:readline';
 import path from 'node:path';
@@ -26,16 +29,32 @@ interface Result extends Counts {
 const root = path.resolve(import.meta.dirname, '../..');
 const STEP_TIMEOUT_MS = 45 * 60_000;
 
-const steps: readonly Step[] = [
-  { name: 'lint', command: ['npm', 'run', '-s', 'lint'] },
-  { name: 'types', command: ['npm', 'run', '-s', 'typecheck'] },
-  { name: 'native tests', command: ['npm', 'run', '-s', 'test:native'], count: countTap },
-  { name: 'unit tests', command: ['npm', 'run', '-s', 'test:unit'], count: countAva },
-  { name: 'integration tests', command: ['npm', 'run', '-s', 'test:integration'], count: countAva },
-  { name: 'conformance tests', command: ['npm', 'run', '-s', 'test:conformance'], count: countAva },
-  { name: 'vm tests', command: ['npm', 'run', '-s', 'test:vm'], count: countAva },
-  { name: 'demo', command: ['npm', 'run', '-s', 'demo'] },
+/** Stages follow one another; the lanes of a stage run side by side, and the steps of a lane one after the other. */
+const stages: readonly (readonly (readonly Step[])[])[] = [
+  [
+    [
+      { name: 'lint', command: ['npm', 'run', '-s', 'lint'] },
+      { name: 'types', command: ['npm', 'run', '-s', 'typecheck'] },
+    ],
+    [{ name: 'native tests', command: ['npm', 'run', '-s', 'test:native'], count: countTap }],
+  ],
+  [
+    [
+      { name: 'unit tests', command: ['npm', 'run', '-s', 'test:unit'], count: countAva },
+      { name: 'integration tests', command: ['npm', 'run', '-s', 'test:integration'], count: countAva },
+      { name: 'conformance tests', command: ['npm', 'run', '-s', 'test:conformance'], count: countAva },
+    ],
+  ],
+  [
+    [
+      { name: 'vm tests', command: ['npm', 'run', '-s', 'test:vm'], count: countAva },
+      { name: 'demo', command: ['npm', 'run', '-s', 'demo'] },
+    ],
+  ],
 ];
+
+/** Should it fail, the VM's tests try again, and say why. */
+const VM_IMAGE = ['-n', '19', 'npm', 'run', '-s', 'vm:build'];
 
 /** ava's line for each test, and its last ones: `1 test failed`, `1 unhandled rejection`, … */
 function countAva(lines: readonly string[]): Counts {
@@ -58,9 +77,11 @@ function countTap(lines: readonly string[]): Counts {
   };
 }
 
-/** Runs a step with its output passed through. A step that fails without a failed test counts as one failure. */
-async function run({ name, command: [program, ...args], count }: Step): Promise<Result> {
-  console.log(`\n── ${name}: ${[program, ...args].join(' ')}`);
+type Print = (line: string) => void;
+
+/** Runs a step; `print` gets its output. A step that fails without a failed test counts as one failure. */
+async function run({ name, command: [program, ...args], count }: Step, print: Print): Promise<Result> {
+  print(`\n── ${name}: ${[program, ...args].join(' ')}`);
   const started = performance.now();
   const lines: string[] = [];
   const child = execa(program, args, {
@@ -72,7 +93,7 @@ async function run({ name, command: [program, ...args], count }: Step): Promise<
   });
   for await (const line of createInterface({ input: child.all })) {
     lines.push(line);
-    console.log(line);
+    print(line);
   }
   const { exitCode } = await child;
   const counted = count?.(lines) ?? { passed: exitCode === 0 ? 1 : 0, failed: 0 };
@@ -80,23 +101,39 @@ async function run({ name, command: [program, ...args], count }: Step): Promise<
   const unexplained = (exitCode !== 0 && counted.failed === 0) || nothingRan ? 1 : 0;
   const result = { passed: counted.passed, failed: counted.failed + unexplained };
   const seconds = Math.round((performance.now() - started) / 1000);
-  console.log(`── ${name}: ${result.passed} passed, ${result.failed} failed, ${seconds} s`);
+  print(`── ${name}: ${result.passed} passed, ${result.failed} failed, ${seconds} s`);
   const told = lines.filter((line) => FAILURE.test(line)).map((line) => line.trim());
   const failures = told.length > 0 ? told : [`${[program, ...args].join(' ')}: exit code ${exitCode ?? 'none'}`];
   return { ...result, failures: result.failed > 0 ? failures.map((line) => `${name}: ${line}`) : [] };
 }
 
+/** The first lane's output is seen as it comes; that of the others when all are through, each in one piece. */
+async function runStage(lanes: readonly (readonly Step[])[]): Promise<Result[]> {
+  const waiting: string[][] = lanes.map(() => []);
+  const results = await Promise.all(
+    lanes.map((lane, index) => runLane(lane, index === 0 ? console.log : (line) => waiting[index]?.push(line))),
+  );
+  for (const line of waiting.flat()) console.log(line);
+  return results.flat();
+}
+
+async function runLane(steps: readonly Step[], print: Print): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const step of steps) results.push(await run(step, print));
+  return results;
+}
+
 /** A failed test, as ava and as check.h show it. */
 const FAILURE = /^\s*✘ |^not ok \d/;
 
-const total = { passed: 0, failed: 0 };
-const failures: string[] = [];
-for (const step of steps) {
-  const result = await run(step);
-  total.passed += result.passed;
-  total.failed += result.failed;
-  failures.push(...result.failures);
+const image = execa('nice', VM_IMAGE, { cwd: root, stdio: 'ignore', reject: false, timeout: STEP_TIMEOUT_MS });
+const results: Result[] = [];
+for (const stage of stages) {
+  if (stage === stages.at(-1)) await image;
+  results.push(...(await runStage(stage)));
 }
+const failures = results.flatMap((result) => result.failures);
 if (failures.length > 0) console.log(`\nWhat failed:\n${failures.join('\n')}`);
-console.log(`\n${total.passed} passed, ${total.failed} failed`);
-process.exitCode = total.failed === 0 ? 0 : 1;
+const sum = (key: keyof Counts) => results.reduce((total, result) => total + result[key], 0);
+console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`);
+process.exitCode = sum('failed') === 0 ? 0 : 1;

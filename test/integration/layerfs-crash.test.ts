@@ -7,7 +7,7 @@ import { SEED, seededRandom } from '../support/seeded-random.ts';
 import { SnapshotsClient, type Mount } from '../support/snapshots-client.ts';
 import { Snapshotter } from '../support/snapshotter.ts';
 import { makeTempDir } from '../support/temp-dir.ts';
-import { agrees, differences, type Model } from '../vm/crash/model.ts';
+import { agrees, differences, type Model } from '../vm/long/crash/model.ts';
 
 /*
  * kill -9 of the snapshotter at any moment, on the overlay store, while many clients make, commit, change and remove

@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { Code } from '../../../common/errors.ts';
-import { codeOf } from '../../support/snapshots-client.ts';
+import { Code } from '../../../../common/errors.ts';
+import { codeOf } from '../../../support/snapshots-client.ts';
 import { assert, exec, mountsBelow, place, type Place } from './bed.ts';
 import { BASE, makeActive, makeCommitted } from './changes.ts';
 import { checkAll } from './check.ts';

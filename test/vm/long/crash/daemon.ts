@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { access, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { SnapshotsClient } from '../../support/snapshots-client.ts';
+import { SnapshotsClient } from '../../../support/snapshots-client.ts';
 import { HERE, PROGRAMS, until, type Place } from './bed.ts';
 
 /** See interposer.c. */

@@ -1,5 +1,5 @@
-import { Code } from '../../../common/errors.ts';
-import { codeOf, type Info } from '../../support/snapshots-client.ts';
+import { Code } from '../../../../common/errors.ts';
+import { codeOf, type Info } from '../../../support/snapshots-client.ts';
 import { assert, type Place } from './bed.ts';
 import { BASE, OPERATIONS, REMOVAL, makeCommitted } from './changes.ts';
 import { checkAll } from './check.ts';

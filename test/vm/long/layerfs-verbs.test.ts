@@ -3,11 +3,11 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { build } from 'esbuild';
-import { eventually } from '../support/eventually.ts';
-import type { LayerStep } from '../support/make-layers.ts';
-import { makeTempDir } from '../support/temp-dir.ts';
-import type { RunResult } from './vm.ts';
-import { useLayerFs } from './with-layerfs.ts';
+import { eventually } from '../../support/eventually.ts';
+import type { LayerStep } from '../../support/make-layers.ts';
+import { makeTempDir } from '../../support/temp-dir.ts';
+import type { RunResult } from '../vm.ts';
+import { useLayerFs } from '../with-layerfs.ts';
 
 const fixture = useLayerFs(test);
 
@@ -52,7 +52,7 @@ test.serial.before('bring in what makes layers; start the other host', async (t)
   const directory = await makeTempDir();
   const outfile = path.join(directory, 'make-layers.mjs');
   await build({
-    entryPoints: [path.resolve(import.meta.dirname, '../support/make-layers-main.ts')],
+    entryPoints: [path.resolve(import.meta.dirname, '../../support/make-layers-main.ts')],
     outfile,
     bundle: true,
     platform: 'node',

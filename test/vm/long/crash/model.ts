@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Kind, type Info, type Labels } from '../../support/snapshots-client.ts';
+import { Kind, type Info, type Labels } from '../../../support/snapshots-client.ts';
 
 /** What the snapshotter has acknowledged of a snapshot. */
 export interface Known {

@@ -5,11 +5,11 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { makeTempDir } from '../support/temp-dir.ts';
+import { makeTempDir } from '../../support/temp-dir.ts';
 import { PROGRAMS } from './crash/bed.ts';
 import { buildPrograms } from './crash/programs.ts';
 import type { ReportLine } from './crash/report.ts';
-import { useVm } from './with-vm.ts';
+import { useVm } from '../with-vm.ts';
 
 const fixture = useVm(test);
 const REMOTE = '/tmp/crash';

@@ -4,7 +4,7 @@ import { build } from 'esbuild';
 import { execa } from 'execa';
 import { PROGRAMS } from './bed.ts';
 
-const CHECKOUT = path.resolve(import.meta.dirname, '../../..');
+const CHECKOUT = path.resolve(import.meta.dirname, '../../../..');
 
 /** Makes the daemon, its worker, the interposer and a driver of this checkout, as single files. */
 export async function buildPrograms(directory: string, driver: string): Promise<void> {

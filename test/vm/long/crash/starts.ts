@@ -1,8 +1,8 @@
 import { access, chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Code } from '../../../common/errors.ts';
-import { codeOf } from '../../support/snapshots-client.ts';
+import { Code } from '../../../../common/errors.ts';
+import { codeOf } from '../../../support/snapshots-client.ts';
 import { assert, exec, mountsBelow, until, type Place } from './bed.ts';
 import { BASE, makeActive, makeCommitted } from './changes.ts';
 import { checkAll } from './check.ts';

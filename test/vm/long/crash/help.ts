@@ -1,8 +1,8 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { constants } from 'node:os';
 import path from 'node:path';
-import { listDatasets } from '../../../snapshotter/stores/zfs/list-datasets.ts';
-import { decodeRecord, RECORD_PROPERTY } from '../../../snapshotter/stores/zfs/record.ts';
+import { listDatasets } from '../../../../snapshotter/stores/zfs/list-datasets.ts';
+import { decodeRecord, RECORD_PROPERTY } from '../../../../snapshotter/stores/zfs/record.ts';
 import type { Place } from './bed.ts';
 
 export interface Failure {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Code } from '../../../common/errors.ts';
-import { codeOf, type Labels, type SnapshotsClient } from '../../support/snapshots-client.ts';
+import { Code } from '../../../../common/errors.ts';
+import { codeOf, type Labels, type SnapshotsClient } from '../../../support/snapshots-client.ts';
 import type { Known, Model } from './model.ts';
 
 /** A committed layer on a committed layer, which each change may stand on. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf, type Info } from '../../support/snapshots-client.ts';
+import { codeOf, type Info } from '../../../support/snapshots-client.ts';
 import { assert, until, type Place } from './bed.ts';
 import { BASE, OPERATIONS, REMOVAL, makeCommitted, type Change, type Operation } from './changes.ts';
 import { checkAll } from './check.ts';

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { listIfExists } from '../../../common/files.ts';
-import { listDatasets, type Dataset } from '../../../snapshotter/stores/zfs/list-datasets.ts';
-import { decodeRecord, RECORD_PROPERTY, viewIds, viewProperty } from '../../../snapshotter/stores/zfs/record.ts';
+import { listIfExists } from '../../../../common/files.ts';
+import { listDatasets, type Dataset } from '../../../../snapshotter/stores/zfs/list-datasets.ts';
+import { decodeRecord, RECORD_PROPERTY, viewIds, viewProperty } from '../../../../snapshotter/stores/zfs/record.ts';
 import { assert, exec, mountsBelow, until, type Place } from './bed.ts';
 import type { Daemon } from './daemon.ts';
 import { differences, type Known, type Model } from './model.ts';
