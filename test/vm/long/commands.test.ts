@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { access, mkdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import { makeTempDir } from '../support/temp-dir.ts';
-import { startVm } from './start-vm.ts';
-import { useVm } from './with-vm.ts';
+import { makeTempDir } from '../../support/temp-dir.ts';
+import { startVm } from '../start-vm.ts';
+import { useVm } from '../with-vm.ts';
 
 const fixture = useVm(test);
 

@@ -3,11 +3,11 @@ import { access, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
-import { eventually } from '../support/eventually.ts';
-import { listProcesses } from '../support/processes.ts';
-import { startVm } from './start-vm.ts';
+import { eventually } from '../../support/eventually.ts';
+import { listProcesses } from '../../support/processes.ts';
+import { startVm } from '../start-vm.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '../..');
+const ROOT = path.resolve(import.meta.dirname, '../../..');
 
 /** The command line of package.json, without npm in between, so that we know the owner's pid. */
 function runInVm(...argv: string[]) {

@@ -1,6 +1,6 @@
 /** What the machine is made of: that what is proved in it is proved on Debian 13 with ZFS, systemd and AppArmor. */
 import test from 'ava';
-import { useVm } from './with-vm.ts';
+import { useVm } from '../with-vm.ts';
 
 const fixture = useVm(test);
 
