@@ -142,7 +142,10 @@ _Noreturn static void become_init(const struct monitor *monitor, int gate, int p
 	char *const arguments[] = {(char *)"lxcri-init", NULL};
 	char *const environment[] = {NULL};
 
-	if (setns(monitor->init.pidfd, namespaces & ~CLONE_NEWPID) < 0)
+	int others = namespaces & ~CLONE_NEWPID;
+
+	/* None at all is no valid choice (setns(2)), and nothing to be joined. */
+	if (others && setns(monitor->init.pidfd, others) < 0)
 		fail(gate, "cannot join the container's namespaces: %s", strerror(errno));
 	if (namespaces & CLONE_NEWUSER)
 		become_root(gate);

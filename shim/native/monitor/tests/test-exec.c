@@ -66,8 +66,9 @@ static void be_init(void)
 
 static void start_container(void)
 {
-	int pair[2];
+	int pair[2], ready[2];
 	pid_t child;
+	char word;
 
 	monitor = (struct monitor){0};
 	monitor_initialize(&monitor);
@@ -76,14 +77,18 @@ static void start_container(void)
 	adopt_connection(&monitor, pair[1]);
 	daemon_end = pair[0];
 	CHECK(unshare(CLONE_NEWPID) == 0);
+	CHECK(pipe2(ready, O_CLOEXEC) == 0);
 	child = fork();
 	if (child == 0) {
-		if (unshare(CLONE_NEWNS | CLONE_NEWUTS) < 0)
-			_exit(1);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (unshare(CLONE_NEWNS | CLONE_NEWUTS) < 0 || write(ready[1], "!", 1) != 1)
+			_exit(1);
 		for (;;)
 			pause();
 	}
+	CHECK(read(ready[0], &word, 1) == 1);
+	close(ready[0]);
+	close(ready[1]);
 	/* Ours again for what follows; the monitor is in the host's. */
 	CHECK(setns(open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC), CLONE_NEWPID) == 0);
 	CHECK(identify_process(&monitor.init, child) == 0);
