@@ -2,8 +2,8 @@
  * `npm test`: every check and every test, all of them even if one fails. Says at the end what failed, prints
  * `N passed, N failed` last, and exits with 0 only if nothing failed and every step ran to its end.
  *
- * What only computes runs side by side. What starts containers has the machine for itself, but for the VM's image, which
- * is built beside it with what nobody else needs of the processors.
+ * What only computes runs side by side, the building of the VM's image among it. What starts containers has the machine
+ * for itself: to build the image beside that stalled whatever else wrote to the disk for seconds.
  */
 import { createInterface } from 'node:readline';
 import path from 'node:path';
@@ -37,6 +37,7 @@ const stages: readonly (readonly (readonly Step[])[])[] = [
       { name: 'types', command: ['npm', 'run', '-s', 'typecheck'] },
     ],
     [{ name: 'native tests', command: ['npm', 'run', '-s', 'test:native'], count: countTap }],
+    [{ name: 'vm image', command: ['npm', 'run', '-s', 'vm:build'] }],
   ],
   [
     [
@@ -52,9 +53,6 @@ const stages: readonly (readonly (readonly Step[])[])[] = [
     ],
   ],
 ];
-
-/** Should it fail, the VM's tests try again, and say why. */
-const VM_IMAGE = ['-n', '19', 'npm', 'run', '-s', 'vm:build'];
 
 /** ava's line for each test, and its last ones: `1 test failed`, `1 unhandled rejection`, … */
 function countAva(lines: readonly string[]): Counts {
@@ -126,12 +124,8 @@ async function runLane(steps: readonly Step[], print: Print): Promise<Result[]> 
 /** A failed test, as ava and as check.h show it. */
 const FAILURE = /^\s*✘ |^not ok \d/;
 
-const image = execa('nice', VM_IMAGE, { cwd: root, stdio: 'ignore', reject: false, timeout: STEP_TIMEOUT_MS });
 const results: Result[] = [];
-for (const stage of stages) {
-  if (stage === stages.at(-1)) await image;
-  results.push(...(await runStage(stage)));
-}
+for (const stage of stages) results.push(...(await runStage(stage)));
 const failures = results.flatMap((result) => result.failures);
 if (failures.length > 0) console.log(`\nWhat failed:\n${failures.join('\n')}`);
 const sum = (key: keyof Counts) => results.reduce((total, result) => total + result[key], 0);
