@@ -129,7 +129,9 @@ comparison.same(
     await step('the largest', () => task.resize(65_535, 65_535));
     await step('too large', () => task.resize(65_536, 24));
     await step('far too large', () => task.resize(4_294_967_295, 24));
-    await task.exec('size', ['sh', '-c', 'sleep 0.5; stty size'], {}, TERMINAL);
+    // It waits for the size: on a slow machine Resize comes late.
+    const sized = 'while [ "$(stty size)" != "43 132" ]; do sleep 0.1; done; stty size';
+    await task.exec('size', ['sh', '-c', sized], {}, TERMINAL);
     await step('an exec’s', async () => {
       await task.start('size');
       await task.resize(132, 43, 'size');
