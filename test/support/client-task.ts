@@ -162,10 +162,10 @@ export class ClientTask {
     await this.#tasks.call('checkpoint', { containerId: this.id, parentCheckpoint: '', options: undefined });
   }
 
-  /** Whose there are: an exec's by its id, all others' in one word, however many: a shell's `sleep` comes and goes. */
+  /** Whose they are: an exec's by its id, all others' in one word. */
   async pids() {
     const { processes } = await this.#tasks.call('listPids', { containerId: this.id });
-    return [...new Set(processes.map(({ info }) => (info === undefined ? 'process' : ownerOf(info))))].sort();
+    return processes.map(({ info }) => (info === undefined ? 'process' : ownerOf(info))).sort();
   }
 
   /** The metrics' type, and which of its fields are there. */
