@@ -1,7 +1,4 @@
-/**
- * The files that tell what a container used, by controller: what a monitor keeps of a cgroup before it removes it. Of
- * the sizes of huge pages nothing, as a container that has ended uses none.
- */
+/** The files that tell what a container used, by controller: what a monitor keeps of a cgroup before it removes it. */
 const V1: Readonly<Record<string, readonly string[]>> = {
   pids: ['pids.current', 'pids.max'],
   cpu: ['cpu.stat'],
@@ -29,9 +26,22 @@ const V2: typeof V1 = {
   rdma: ['rdma.current', 'rdma.max'],
 };
 
-/** Pairs of controller and file, for a host with these controllers. */
-export function statFiles(version: 1 | 2, controllers: readonly string[]): (readonly [string, string])[] {
+/** Of each size of huge pages. */
+const HUGETLB_V1 = ['usage_in_bytes', 'max_usage_in_bytes', 'failcnt'];
+const HUGETLB_V2: typeof HUGETLB_V1 = ['current', 'max', 'events'];
+
+/** Pairs of controller and file, for a host with these controllers, and these sizes of huge pages (`2MB`). */
+export function statFiles(
+  version: 1 | 2,
+  controllers: readonly string[],
+  hugePageSizes: readonly string[],
+): (readonly [string, string])[] {
   const files = version === 1 ? V1 : V2;
+  const names = version === 1 ? HUGETLB_V1 : HUGETLB_V2;
+  const hugetlb = hugePageSizes.flatMap((size) => names.map((name) => `hugetlb.${size}.${name}`));
   const there = version === 1 ? controllers : ['cgroup', ...controllers];
-  return there.flatMap((controller) => (files[controller] ?? []).map((file) => [controller, file] as const));
+  return there.flatMap((controller) => {
+    const kept = controller === 'hugetlb' ? hugetlb : (files[controller] ?? []);
+    return kept.map((file) => [controller, file] as const);
+  });
 }

@@ -1,6 +1,7 @@
 import { rename } from 'node:fs/promises';
 import { makePassableDirectory } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
+import { readHugePageSizes } from '../cgroups/huge-page-sizes.ts';
 import { readCgroupHierarchies, type CgroupHierarchy } from '../cgroups/hierarchies.ts';
 import { LxcBackend } from '../backends/lxc/lxc-backend.ts';
 import { forgetEarlierBoot } from '../task/boot.ts';
@@ -60,11 +61,11 @@ export class Daemon {
   /** Takes over what earlier daemons left, then serves. Connections made meanwhile wait in the socket's backlog. */
   static async start(options: DaemonOptions): Promise<Daemon> {
     const { paths, logger } = options;
-    const hierarchies = await readCgroupHierarchies();
+    const [hierarchies, hugePageSizes] = await Promise.all([readCgroupHierarchies(), readHugePageSizes()]);
     const { libraryDirectory, rootfsMount } = paths;
     await makePassableDirectory(rootfsMount);
     const hostNetwork = `/proc/${process.pid}/fd/${HOST_NETWORK_FD}`;
-    const backend = new LxcBackend({ libraryDirectory, rootfsMount, hierarchies, hostNetwork });
+    const backend = new LxcBackend({ libraryDirectory, rootfsMount, hierarchies, hugePageSizes, hostNetwork });
     const registry = new ContainerRegistry({ paths, backend, logger, hostNetwork });
     await forgetEarlierBoot(paths, logger);
     await recoverContainers(registry, paths, logger);

@@ -14,8 +14,15 @@ export function usedHierarchies(hierarchies: readonly CgroupHierarchy[]): readon
   return legacy.length > 0 ? legacy : hierarchies;
 }
 
+/** What of the host a plan for cgroups rests on. */
+export interface CgroupHost {
+  readonly hierarchies: readonly CgroupHierarchy[];
+  readonly hugePageSizes: readonly string[];
+}
+
 /** Adds to the monitor's plan the container's cgroups, their limits and its rules for devices. */
-export function planCgroups(spec: Spec, hierarchies: readonly CgroupHierarchy[], cgroup: string, plan: Plan): void {
+export function planCgroups(spec: Spec, host: CgroupHost, cgroup: string, plan: Plan): void {
+  const { hierarchies, hugePageSizes } = host;
   const { resources } = spec.linux;
   for (const hierarchy of hierarchies) plan.add('cgroup', kindOf(hierarchy), hierarchy.base, cgroup);
   for (const { field, version, controller, file, value } of translateResources(resources, hierarchies)) {
@@ -25,7 +32,7 @@ export function planCgroups(spec: Spec, hierarchies: readonly CgroupHierarchy[],
   const memory = hierarchies.find(({ controllers }) => controllers.includes('memory'));
   if (memory !== undefined) plan.add('watch-oom', `v${memory.version}`, memory.base + cgroup);
   for (const { version, controllers, base } of hierarchies) {
-    for (const [controller, file] of statFiles(version, controllers)) {
+    for (const [controller, file] of statFiles(version, controllers, hugePageSizes)) {
       plan.add('keep', `${controller}/${file}`, `${base}${cgroup}/${file}`);
     }
   }

@@ -42,6 +42,8 @@ export interface LxcBackendOptions {
    */
   readonly rootfsMount: string;
   readonly hierarchies: readonly CgroupHierarchy[];
+  /** The host's, as cgroup files name them: `2MB`. */
+  readonly hugePageSizes: readonly string[];
   /** A path of the host's network namespace; undefined if liblxc runs in it anyway. */
   readonly hostNetwork?: string;
 }
@@ -59,15 +61,17 @@ export class LxcBackend implements Backend {
   readonly #rootfsMount: string;
   readonly #hostNetwork: string | undefined;
   readonly #hierarchies: readonly CgroupHierarchy[];
+  readonly #hugePageSizes: readonly string[];
   readonly #filters: SeccompFilters;
 
-  constructor({ libraryDirectory, rootfsMount, hierarchies, hostNetwork }: LxcBackendOptions) {
+  constructor({ libraryDirectory, rootfsMount, hierarchies, hugePageSizes, hostNetwork }: LxcBackendOptions) {
     this.#hostNetwork = hostNetwork;
     this.driver = path.join(libraryDirectory, 'lxcri-lxc');
     this.init = path.join(libraryDirectory, 'lxcri-init');
     this.#rootfsMount = rootfsMount;
     this.#filters = new SeccompFilters(path.join(libraryDirectory, 'lxcri-seccomp'));
     this.#hierarchies = usedHierarchies(hierarchies);
+    this.#hugePageSizes = hugePageSizes;
   }
 
   async prepare(request: ContainerRequest): Promise<PreparedContainer> {
@@ -185,7 +189,7 @@ export class LxcBackend implements Backend {
   #planHost(spec: Spec, cgroup: string): Plan {
     const plan = new Plan();
     planNamespaces(spec, plan);
-    planCgroups(spec, this.#hierarchies, cgroup, plan);
+    planCgroups(spec, { hierarchies: this.#hierarchies, hugePageSizes: this.#hugePageSizes }, cgroup, plan);
     return plan;
   }
 }

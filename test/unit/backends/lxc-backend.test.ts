@@ -488,8 +488,31 @@ for (const name of ['ctr-run'] as const) {
   }
 }
 
+test('the usage of huge pages is kept for later, of each size that the host has', async (t) => {
+  const sizes = { hugePageSizes: ['2MB', '1GB'] };
+  const kept = async (hierarchies: typeof V2) =>
+    argsOf((await prepare({}, { ...sizes, hierarchies })).monitor, 'keep')
+      .flat()
+      .filter((word) => word.startsWith('hugetlb/'));
+  t.deepEqual(
+    await kept(V2),
+    ['2MB', '1GB'].flatMap((size) => ['current', 'max', 'events'].map((name) => `hugetlb/hugetlb.${size}.${name}`)),
+  );
+  t.deepEqual(
+    await kept(V1),
+    ['2MB', '1GB'].flatMap((size) =>
+      ['usage_in_bytes', 'max_usage_in_bytes', 'failcnt'].map((name) => `hugetlb/hugetlb.${size}.${name}`),
+    ),
+  );
+});
+
 test('the programs are those of the library directory', (t) => {
-  const backend = new LxcBackend({ libraryDirectory: '/opt/lib', rootfsMount: '/m', hierarchies: V2 });
+  const backend = new LxcBackend({
+    libraryDirectory: '/opt/lib',
+    rootfsMount: '/m',
+    hierarchies: V2,
+    hugePageSizes: [],
+  });
   t.is(backend.driver, '/opt/lib/lxcri-lxc');
   t.is(backend.init, '/opt/lib/lxcri-init');
 });

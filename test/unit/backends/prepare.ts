@@ -35,6 +35,7 @@ export async function prepareSpec(spec: Spec, options: Partial<LxcBackendOptions
     libraryDirectory: '/usr/lib/lxcri',
     rootfsMount: '/run/lxcri/rootfs',
     hierarchies: V2,
+    hugePageSizes: [],
     ...options,
   });
   const request = { namespace: 'default', id: 'hello', bundle: '/run/bundle', directory: DIRECTORY, spec };
