@@ -37,7 +37,12 @@ test.before(async (t) => {
   await mkdir(paths.runDirectory, { mode: 0o711 });
   await mkdir(paths.rootfsMount, { mode: 0o711 });
   await writeRootfs(path.join(dir, 'image'), await busyboxRootfs());
-  const backend = new LxcBackend({ libraryDirectory, rootfsMount: paths.rootfsMount, hierarchies: [unified], hugePageSizes: [] });
+  const backend = new LxcBackend({
+    libraryDirectory,
+    rootfsMount: paths.rootfsMount,
+    hierarchies: [unified],
+    hugePageSizes: [],
+  });
   const registry = new ContainerRegistry({ paths, backend, logger: createLogger('silent') });
   t.context = { dir, unified, registry };
 });
