@@ -2,8 +2,8 @@
 
 #include "cgroup-table.h"
 #include "host/file-io.h"
+#include "host/line-reader.h"
 #include "keeper-log.h"
-#include "line-reader.h"
 
 #include <errno.h>
 #include <fcntl.h>
