@@ -125,6 +125,10 @@ function bytesFields(message) {
 
 const response = (stream, payload) => frame(stream, 2, bytesField(2, payload));
 
+if (fs.existsSync(path.join(libDir, 'crash'))) throw new Error('a daemon that cannot start');
+// Before the first stream, for which Node itself opens a descriptor.
+writeReport();
+
 const control = new net.Socket({ fd: CONTROL_FD, readable: true, writable: true });
 const words = (...all) => Buffer.from(all.map((word) => `${word}\0`).join(''));
 const tell = (type, data) => control.write(frame(0, type, data));
@@ -288,9 +292,6 @@ const handlers = {
   [ANNOUNCED]: () => note({ announced: true }),
 };
 
-if (process.env.LXCRI_TEST_CRASH || fs.existsSync(path.join(libDir, 'crash')))
-  throw new Error('a daemon that cannot start');
-writeReport();
 readFrames(control, (stream, type, data) => handlers[type]?.(data));
 control.on('close', () => process.exit(1));
 setTimeout(() => tell(LOADED), Number(readOr(path.join(libDir, 'load-ms'), '0')));

@@ -8,7 +8,7 @@ import { eventually } from '../../../support/eventually.ts';
 import { isAlive, processesOf } from '../../../support/processes.ts';
 import { makeTempDir } from '../../../support/temp-dir.ts';
 import { TtrpcClient } from '../../keeper/support/ttrpc-client.ts';
-import { BUILD_ID, buildNativePrograms } from './build.ts';
+import { buildNativePrograms } from './build.ts';
 
 /** What a stand-in daemon has written about its start. */
 export interface StartReport {
