@@ -81,7 +81,7 @@ async function native(version, id, revision) {
     });
   }
   await install(path.join(out, 'containerd-shim-lxcri-v1'), bin);
-  const helpers = ['lxcri-monitor', 'lxcri-lxc', 'lxcri-init', 'lxcri-seccomp', 'layerfs-worker'];
+  const helpers = ['lxcri-keeper', 'lxcri-monitor', 'lxcri-lxc', 'lxcri-init', 'lxcri-seccomp', 'layerfs-worker'];
   for (const helper of helpers) await install(path.join(out, helper), lib);
 }
 
@@ -122,6 +122,9 @@ if ((await readFile(stamp, 'utf8').catch(() => '')) === id) {
     program('shim/cli/main.ts', 'proxmox-lxcri', defineVersion),
     native(version, shimId, await gitRevision()),
   ]);
+  // By rename, as a keeper may read it at any moment; it tells the keeper which daemon it would start from here.
+  await writeFile(path.join(lib, 'build.new'), `${shimId}\n`);
+  await rename(path.join(lib, 'build.new'), path.join(lib, 'build'));
   await link('containerd-shim-lxcri-lxc-v1', 'containerd-shim-lxcri-v1');
   await writeFile(stamp, id);
   console.log(`built dist/ (${id})`);

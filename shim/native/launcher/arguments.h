@@ -1,7 +1,7 @@
 #ifndef LXCRI_ARGUMENTS_H
 #define LXCRI_ARGUMENTS_H
 
-#include "failure.h"
+#include "host/failure.h"
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 #include "bundle-files.h"
 
-#include "file-io.h"
+#include "host/file-io.h"
 
 #include <limits.h>
 #include <stdbool.h>

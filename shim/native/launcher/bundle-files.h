@@ -1,7 +1,7 @@
 #ifndef LXCRI_BUNDLE_FILES_H
 #define LXCRI_BUNDLE_FILES_H
 
-#include "failure.h"
+#include "host/failure.h"
 
 /** The socket's address as containerd wants it: in `start`'s output and in the bundle's file `address`. */
 #define ADDRESS_PREFIX "unix://"

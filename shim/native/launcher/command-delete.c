@@ -1,12 +1,11 @@
-#include "bundle-files.h"
 #include "commands.h"
 #include "daemon-call.h"
 #include "daemon-request.h"
 #include "delete-response.h"
-#include "ensure-daemon.h"
-#include "file-io.h"
-#include "identifier.h"
-#include "paths.h"
+#include "ensure-keeper.h"
+#include "host/file-io.h"
+#include "host/identifier.h"
+#include "host/paths.h"
 #include "rootfs-unmount.h"
 
 #include <stdlib.h>
@@ -48,46 +47,24 @@ static int delete_unknown(const struct deletion *deletion, struct failure *failu
 	return print_response(response, delete_response_encode(response, 0, UNKNOWN_EXIT_STATUS, &now), failure);
 }
 
-static enum call_result call(struct deletion *deletion, const char *socket_path, struct failure *failure)
-{
-	return daemon_call(
-		socket_path, deletion->request, deletion->request_size, deletion->end, &deletion->reader, &deletion->reply,
-		failure);
-}
-
-/** Asks the daemon that has created the container: after an upgrade it is not the one of this build. */
-static enum call_result call_creator(struct deletion *deletion, struct failure *failure)
-{
-	char path[PATH_MAX];
-	char address[512];
-	if (format_path(path, sizeof path, "%s/address", deletion->bundle) != 0 ||
-		read_small_file(path, address, sizeof address) < 0)
-		return CALL_NO_DAEMON;
-	size_t prefix = strlen(ADDRESS_PREFIX);
-	if (strncmp(address, ADDRESS_PREFIX, prefix) != 0)
-		return CALL_NO_DAEMON;
-	address[strcspn(address, "\n")] = '\0';
-	return call(deletion, address + prefix, failure);
-}
-
-/** Our own daemon takes over what a dead one left. Should it die of the task, a second one gets one more chance. */
-static enum call_result call_own(struct deletion *deletion, struct failure *failure)
+/** Should the keeper die of the task, or just before it, a second one gets one more chance. */
+static enum call_result call_daemon(struct deletion *deletion, const char *namespace_name, struct failure *failure)
 {
 	enum call_result result = CALL_NO_DAEMON;
 	for (int attempt = 0; attempt < 2 && result == CALL_NO_DAEMON; attempt++) {
-		if (ensure_daemon(&deletion->paths, deletion->end, failure) != 0)
+		char socket[PATH_MAX];
+		if (ensure_keeper(socket, &deletion->paths, namespace_name, deletion->end, failure) != 0)
 			return CALL_FAILED;
-		result = call(deletion, deletion->paths.socket, failure);
+		result = daemon_call(
+			socket, deletion->request, deletion->request_size, deletion->end, &deletion->reader, &deletion->reply,
+			failure);
 	}
 	return result;
 }
 
-static int delete_known(struct deletion *deletion, struct failure *failure)
+static int delete_known(struct deletion *deletion, const char *namespace_name, struct failure *failure)
 {
-	enum call_result result = call_creator(deletion, failure);
-	if (result == CALL_NO_DAEMON)
-		result = call_own(deletion, failure);
-	if (result == CALL_ANSWERED)
+	if (call_daemon(deletion, namespace_name, failure) == CALL_ANSWERED)
 		return print_response(deletion->reply.delete_response, deletion->reply.delete_response_size, failure);
 	// A deletion that went on at the same time may have been first, which is as good.
 	return file_exists(deletion->state_dir) ? -1 : delete_unknown(deletion, failure);
@@ -99,7 +76,7 @@ static int prepare(struct deletion *deletion, const struct arguments *arguments,
 	deletion->bundle = *arguments->bundle ? arguments->bundle : ".";
 	if (identifier_check("namespace", arguments->namespace_name, failure) != 0 ||
 		identifier_check("id", arguments->id, failure) != 0 ||
-		paths_init(&deletion->paths, getenv("LXCRI_RUN_DIR"), LXCRI_BUILD, failure) != 0)
+		paths_init(&deletion->paths, getenv("LXCRI_RUN_DIR"), failure) != 0)
 		return -1;
 	if (format_path(
 			deletion->state_dir, sizeof deletion->state_dir, "%s/%s/%s", deletion->paths.containers_dir,
@@ -134,5 +111,5 @@ int command_delete(const struct arguments *arguments, struct failure *failure)
 		deletion.request, arguments->namespace_name, arguments->id, bundle, (uint64_t)deadline_left_ns(deletion.end));
 	if (deletion.request_size == 0)
 		return fail(failure, "the bundle's path is too long: %.200s...", bundle);
-	return delete_known(&deletion, failure);
+	return delete_known(&deletion, arguments->namespace_name, failure);
 }

@@ -1,6 +1,6 @@
 #include "commands.h"
-#include "file-io.h"
-#include "paths.h"
+#include "host/file-io.h"
+#include "host/paths.h"
 #include "proto-reader.h"
 #include "runtime-info.h"
 

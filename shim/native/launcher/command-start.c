@@ -1,15 +1,15 @@
 #include "bundle-files.h"
 #include "commands.h"
-#include "file-io.h"
-#include "identifier.h"
-#include "namespace-socket.h"
-#include "paths.h"
+#include "ensure-keeper.h"
+#include "host/file-io.h"
+#include "host/identifier.h"
+#include "host/paths.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-// containerd itself sets no limit; an emulated machine needs half a minute to load the daemon for the first time.
+// containerd itself sets no limit; this is for a keeper that departs, or an overloaded machine.
 #define TIME_LIMIT_MS 60000
 
 /*
@@ -25,9 +25,8 @@ int command_start(const struct arguments *arguments, struct failure *failure)
 	const char *ttrpc_address = getenv("TTRPC_ADDRESS");
 	if (identifier_check("namespace", arguments->namespace_name, failure) != 0 ||
 		identifier_check("id", arguments->id, failure) != 0 ||
-		paths_init(&paths, getenv("LXCRI_RUN_DIR"), LXCRI_BUILD, failure) != 0 ||
-		paths_find_lib_dir(&paths, failure) != 0 ||
-		ensure_namespace_socket(socket, &paths, arguments->namespace_name, end, failure) != 0)
+		paths_init(&paths, getenv("LXCRI_RUN_DIR"), failure) != 0 || paths_find_lib_dir(&paths, failure) != 0 ||
+		ensure_keeper(socket, &paths, arguments->namespace_name, end, failure) != 0)
 		return -1;
 	if (format_path(address, sizeof address, ADDRESS_PREFIX "%s", socket) != 0)
 		return fail(failure, "the socket path %.200s is too long", socket);

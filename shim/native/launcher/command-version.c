@@ -1,6 +1,6 @@
 #include "commands.h"
 
-#include "file-io.h"
+#include "host/file-io.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,11 +2,11 @@
 #define LXCRI_COMMANDS_H
 
 #include "arguments.h"
-#include "failure.h"
+#include "host/failure.h"
 
 /* What the program can do. Each answers 0, or -1 with the failure's text. */
 
-/** Makes sure that a daemon runs and prints its address, for containerd to connect to. */
+/** Makes sure that a keeper listens and prints the namespace's address, for containerd to connect to. */
 int command_start(const struct arguments *arguments, struct failure *failure);
 
 /** Cleans up after a container whose connection has closed, and prints a DeleteResponse. */

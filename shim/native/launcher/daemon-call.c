@@ -1,11 +1,10 @@
 #include "daemon-call.h"
 
-#include "file-io.h"
+#include "host/unix-socket.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG_WAIT_US 2000
@@ -29,19 +28,19 @@ static enum call_result too_late(struct failure *failure, const char *socket_pat
 	return CALL_FAILED;
 }
 
-static enum call_result connect_to(int fd, const struct sockaddr_un *address, deadline end, struct failure *failure)
+/** A connected descriptor in *fd. */
+static enum call_result connect_to(int *fd, const char *socket_path, deadline end, struct failure *failure)
 {
-	while (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0) {
-		if (errno == EINTR)
-			continue;
-		// A Unix socket that does not block answers this when the listener's queue is full; poll cannot wait for it.
+	for (;;) {
+		*fd = unix_connect(socket_path);
+		if (*fd >= 0)
+			return CALL_ANSWERED;
 		if (errno != EAGAIN)
-			return no_answer(failure, address->sun_path);
+			return no_answer(failure, socket_path);
 		if (deadline_left_ns(end) == 0)
-			return too_late(failure, address->sun_path);
+			return too_late(failure, socket_path);
 		deadline_sleep_us(end, BACKLOG_WAIT_US);
 	}
-	return CALL_ANSWERED;
 }
 
 /** Waits until the socket can be read or written. False: the time is up. */
@@ -123,15 +122,11 @@ enum call_result daemon_call(
 	const char *socket_path, const uint8_t *request, size_t request_size, deadline end, struct reply_reader *reader,
 	struct daemon_reply *reply, struct failure *failure)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	if (format_path(address.sun_path, sizeof address.sun_path, "%s", socket_path) != 0)
-		return no_answer(failure, socket_path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return no_answer(failure, socket_path);
-	enum call_result result = connect_to(fd, &address, end, failure);
-	if (result == CALL_ANSWERED)
-		result = send_request(fd, socket_path, request, request_size, end, failure);
+	int fd = -1;
+	enum call_result result = connect_to(&fd, socket_path, end, failure);
+	if (result != CALL_ANSWERED)
+		return result;
+	result = send_request(fd, socket_path, request, request_size, end, failure);
 	if (result == CALL_ANSWERED)
 		result = receive_reply(fd, socket_path, end, reader, failure);
 	close(fd);

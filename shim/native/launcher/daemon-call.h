@@ -2,8 +2,8 @@
 #define LXCRI_DAEMON_CALL_H
 
 #include "daemon-reply.h"
-#include "deadline.h"
-#include "failure.h"
+#include "host/deadline.h"
+#include "host/failure.h"
 
 enum call_result {
 	CALL_ANSWERED,

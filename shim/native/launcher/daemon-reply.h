@@ -1,8 +1,8 @@
 #ifndef LXCRI_DAEMON_REPLY_H
 #define LXCRI_DAEMON_REPLY_H
 
-#include "failure.h"
-#include "ttrpc-frame.h"
+#include "host/failure.h"
+#include "host/ttrpc-frame.h"
 
 #include <stdbool.h>
 #include <stddef.h>

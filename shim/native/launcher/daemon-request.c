@@ -1,11 +1,10 @@
 #include "daemon-request.h"
 
-#include "proto-writer.h"
-#include "ttrpc-frame.h"
+#include "host/proto-writer.h"
+#include "host/ttrpc-frame.h"
 
 enum { REQUEST_SERVICE = 1, REQUEST_METHOD = 2, REQUEST_PAYLOAD = 3, REQUEST_TIMEOUT = 4, REQUEST_METADATA = 5 };
 enum { CLEANUP_NAMESPACE = 1, CLEANUP_ID = 2, CLEANUP_BUNDLE = 3 };
-enum { LISTEN_NAMESPACE = 1 };
 enum { KEY_VALUE_KEY = 1, KEY_VALUE_VALUE = 2 };
 
 /** The namespace as containerd sends it with every call, so that the daemon's server treats ours like any other. */
@@ -55,13 +54,4 @@ size_t cleanup_request_encode(
 	proto_write_string_field(&payload, CLEANUP_ID, id);
 	proto_write_string_field(&payload, CLEANUP_BUNDLE, bundle);
 	return encode_call(frame, "Cleanup", &payload, namespace_name, timeout_ns);
-}
-
-size_t listen_request_encode(uint8_t frame[DAEMON_REQUEST_SIZE], const char *namespace_name, uint64_t timeout_ns)
-{
-	uint8_t data[DAEMON_REQUEST_SIZE];
-	struct proto_writer payload;
-	proto_writer_init(&payload, data, sizeof data);
-	proto_write_string_field(&payload, LISTEN_NAMESPACE, namespace_name);
-	return encode_call(frame, "Listen", &payload, namespace_name, timeout_ns);
 }

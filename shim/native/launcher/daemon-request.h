@@ -17,10 +17,4 @@ size_t cleanup_request_encode(
 	uint8_t frame[DAEMON_REQUEST_SIZE], const char *namespace_name, const char *id, const char *bundle,
 	uint64_t timeout_ns);
 
-/**
- * The same for method Listen with ListenRequest {namespace = 1}; its answer is empty. The daemon then has a socket for
- * that namespace: see namespace-socket.h.
- */
-size_t listen_request_encode(uint8_t frame[DAEMON_REQUEST_SIZE], const char *namespace_name, uint64_t timeout_ns);
-
 #endif

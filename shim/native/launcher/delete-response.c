@@ -1,7 +1,7 @@
 #include "delete-response.h"
 
+#include "host/proto-writer.h"
 #include "proto-reader.h"
-#include "proto-writer.h"
 
 enum { FIELD_PID = 1, FIELD_EXIT_STATUS = 2, FIELD_EXITED_AT = 3 };
 enum { TIMESTAMP_SECONDS = 1, TIMESTAMP_NANOS = 2 };

@@ -1,12 +1,13 @@
 /*
  * containerd-shim-lxcri-v1: the program that containerd runs for each container. It does next to nothing itself,
  * because it runs twice per container and Node takes a hundred times as long to start: one shim daemon, in Node, serves
- * all containers of the host, and this program makes sure that it runs (start), or asks it to clean up (delete).
+ * all containers of the host behind one keeper, and this program makes sure that the keeper listens (start), or asks
+ * the daemon to clean up (delete).
  */
 
 #include "arguments.h"
 #include "commands.h"
-#include "file-io.h"
+#include "host/file-io.h"
 
 #include <signal.h>
 #include <stdio.h>

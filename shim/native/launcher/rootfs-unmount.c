@@ -1,6 +1,6 @@
 #include "rootfs-unmount.h"
 
-#include "file-io.h"
+#include "host/file-io.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 #ifndef LXCRI_ROOTFS_UNMOUNT_H
 #define LXCRI_ROOTFS_UNMOUNT_H
 
-#include "failure.h"
+#include "host/failure.h"
 
 /**
  * Unmounts whatever is mounted on <bundle>/rootfs, in as many layers as there are. A busy one is detached, with a

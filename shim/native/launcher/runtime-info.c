@@ -1,6 +1,6 @@
 #include "runtime-info.h"
 
-#include "proto-writer.h"
+#include "host/proto-writer.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,4 @@
 import { mkdir, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
@@ -109,70 +108,40 @@ test('a known container is the daemon’s to clean up, and its answer is passed 
   t.deepEqual(CleanupRequest.decode(payload), { namespace: 'default', id: 'hello', bundle: world.bundle });
 });
 
-test('where no daemon runs, one is started for it', async (t) => {
+test('where no keeper runs, one is started for it', async (t) => {
   const world = await World.create(t);
   await world.makeState('hello');
   assertAnswered(t, responseOf(t, await world.delete('hello')));
   await world.onlyReport();
 });
 
-test('a daemon that was killed is replaced for it', async (t) => {
+test('a keeper that was killed is replaced for it', async (t) => {
   const world = await World.create(t);
   await world.start();
-  await world.kill((await world.onlyReport()).pid);
+  await world.ping();
+  await world.kill(await world.keeper());
   await world.makeState('hello');
   assertAnswered(t, responseOf(t, await world.delete('hello')));
   t.is((await world.startReports()).length, 2);
 });
 
-test('a daemon that dies of the task is replaced once', async (t) => {
+test('a daemon that dies of the task is followed by one that does it', async (t) => {
   const world = await World.create(t);
   await world.start();
-  const { pid } = await world.onlyReport();
+  const pid = await world.ping();
   await writeFile(path.join(await world.makeState('hello'), 'die'), '');
   assertAnswered(t, responseOf(t, await world.delete('hello')));
-  t.not(await world.ping(world.socket), pid);
+  t.not(await world.ping(), pid);
 });
 
-/** A daemon of another build, at a place of its own. */
-async function otherDaemon(t: ExecutionContext, socket: string, onRequest: (connection: Socket) => void) {
-  const server = createServer((connection) => {
-    connection.once('data', () => {
-      onRequest(connection);
-    });
-  });
-  t.teardown(() => server.close());
-  await new Promise<void>((resolve) => server.listen(socket, resolve));
-}
-
-test('the daemon that created the container is asked first, whatever its build', async (t) => {
+test('a daemon that cannot be started is a failure with its reason', async (t) => {
   const world = await World.create(t);
-  const socket = path.join(world.dir, 'other.sock');
-  let requests = 0;
-  await otherDaemon(t, socket, (connection) => {
-    requests++;
-    connection.end(Buffer.from([0, 0, 0, 4, 0, 0, 0, 1, 2, 0, 0x12, 2, 0x10, 99]));
-  });
-  await writeFile(path.join(world.bundle, 'address'), `unix://${socket}`);
+  await writeFile(path.join(world.libDir, 'crash'), '');
   await world.makeState('hello');
-  t.is(responseOf(t, await world.delete('hello')).exitStatus, 99);
-  t.is(requests, 1);
-  t.deepEqual(await world.leftInRunDir(), ['containers', 'containers/default', 'containers/default/hello']);
+  const { exitCode, stderr } = await world.delete('hello');
+  t.is(exitCode, 1);
+  t.true(text(stderr).includes('cannot be started') && text(stderr).includes(world.log), text(stderr));
 });
-
-for (const [what, address] of [
-  ['names a socket that is gone', 'unix:///tmp/nobody/listens/here.sock'],
-  ['is no address', 'tcp://127.0.0.1:1'],
-  ['is empty', ''],
-  ['is too long', `unix:///${'x'.repeat(400)}`],
-  ['is far too long', 'x'.repeat(100_000)],
-] as const)
-  test(`an address file that ${what} leads to our own daemon`, async (t) => {
-    const world = await World.create(t);
-    await writeFile(path.join(world.bundle, 'address'), address);
-    await world.makeState('hello');
-    assertAnswered(t, responseOf(t, await world.delete('hello')));
-  });
 
 test('the daemon’s refusal is a failure with its words', async (t) => {
   const world = await World.create(t);
@@ -190,7 +159,7 @@ for (const id of ['garbage', 'huge'])
     const { exitCode, stdout, stderr } = await world.delete(id);
     t.is(exitCode, 1);
     t.is(text(stdout), '');
-    t.true(text(stderr).includes(world.socket), text(stderr));
+    t.true(text(stderr).includes(world.namespaceSocket), text(stderr));
   });
 
 test('a container that goes away while the daemon is asked is gone, which is what was wanted', async (t) => {
@@ -209,7 +178,7 @@ test('delete gives up before containerd does', async (t) => {
   t.true(performance.now() - before < 5000);
 });
 
-test('delete gives up on a daemon that holds its lock and does not listen', async (t) => {
+test('delete gives up on a keeper that holds its lock and does not listen', async (t) => {
   const world = await World.create(t);
   await world.makeState('hello');
   await mkdir(world.daemonDir, { mode: 0o700 });
@@ -218,7 +187,7 @@ test('delete gives up on a daemon that holds its lock and does not listen', asyn
   const before = performance.now();
   const { exitCode, stderr } = await world.delete('hello');
   t.is(exitCode, 1);
-  t.true(text(stderr).includes(world.log), text(stderr));
+  t.true(text(stderr).includes(world.keeperLog), text(stderr));
   t.true(performance.now() - before < 5000);
   holder.kill('SIGKILL');
 });

@@ -9,13 +9,14 @@ import {
   rmdir,
   stat,
   symlink,
-  utimes,
   writeFile,
 } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { eventually } from '../../support/eventually.ts';
+import { isAlive } from '../../support/processes.ts';
+import { BUILD_ID } from './support/build.ts';
 import { World, containerdFlags } from './support/world.ts';
 
 const ifRoot = process.getuid?.() === 0 ? test : test.skip;
@@ -42,15 +43,14 @@ test('start writes into the bundle what containerd and the daemon look for', asy
     t.is((await stat(path.join(world.bundle, name))).mode & 0o7777, 0o600, name);
 });
 
-test('a second start finds the first one’s daemon, and tells it by the time of the lock file', async (t) => {
+test('a second start finds the first one’s keeper, and is much faster than Node', async (t) => {
   const world = await World.create(t);
   await world.start('first');
-  const { pid } = await world.onlyReport();
-  await utimes(world.lock, 0, 0);
+  const [keeper, daemon] = [await world.keeper(), await world.ping()];
   const { stdout } = await world.start('second');
   t.is(stdout, world.address);
-  t.is(await world.ping(), pid);
-  t.true((await stat(world.lock)).mtimeMs > Date.now() - 10_000);
+  t.is(await world.keeper(), keeper);
+  t.is(await world.ping(), daemon);
   t.is((await world.startReports()).length, 1);
 });
 
@@ -67,11 +67,12 @@ test('a hundred starts at once begin one daemon, and every address is alive', as
   t.is((await world.onlyReport()).pid, pids[0] ?? 0);
 });
 
-test('after a kill -9, a hundred starts at once begin one new daemon', async (t) => {
+test('after a kill -9 of the keeper, a hundred starts at once begin one new keeper', async (t) => {
   const world = await World.create(t);
   await world.start();
-  const { pid } = await world.onlyReport();
-  await world.kill(pid);
+  const daemon = await world.ping();
+  const keeper = await world.keeper();
+  await world.kill(keeper);
   const pids = await Promise.all(
     Array.from({ length: 100 }, async (_, i) => {
       const { stdout, stderr } = await world.start(`c${i}`);
@@ -80,7 +81,8 @@ test('after a kill -9, a hundred starts at once begin one new daemon', async (t)
     }),
   );
   t.is(new Set(pids).size, 1);
-  t.not(pids[0], pid);
+  t.not(pids[0], daemon);
+  t.not(await world.keeper(), keeper);
   t.is((await world.startReports()).length, 2);
 });
 
@@ -89,44 +91,49 @@ test('each namespace has a socket of its own, and its first start makes it', asy
   await world.start();
   const { stdout, stderr } = await world.run(['-namespace', 'k8s.io', '-id', 'pod', 'start']);
   t.is(stderr, '');
-  t.is(stdout, world.address.replace('default', 'k8s.io'));
+  t.is(stdout, world.address.replace(/default$/, 'k8s.io'));
   t.is(await world.ping(stdout.replace('unix://', '')), await world.ping());
   t.is((await world.startReports()).length, 1);
 });
 
-test('what a killed daemon left is removed by the next start', async (t) => {
+test('what a killed keeper left is removed by the next start', async (t) => {
   const world = await World.create(t);
   await world.start();
   await world.run(['-namespace', 'other', '-id', 'x', 'start']);
-  await world.kill((await world.onlyReport()).pid);
-  const stem = world.socket.replace(/\.sock$/, '');
-  for (const suffix of ['.new', '.leaving', '.half.sock.new']) await writeFile(stem + suffix, '');
-  const another = path.join(world.daemonDir, '1.0.0-test.sock');
-  await writeFile(another, '');
+  const daemon = await world.ping();
+  await world.kill(await world.keeper());
+  await eventually(async () => ((await isAlive(daemon)) ? undefined : true));
+  await writeFile(path.join(world.daemonDir, 'relay.99'), '');
   t.is((await world.start()).stdout, world.address);
-  const names = ['0.0.0-test.default.sock', '0.0.0-test.lock', '0.0.0-test.sock', '1.0.0-test.sock', 'shim.log'];
-  t.deepEqual((await readdir(world.daemonDir)).sort(), names, 'another build’s files are not ours');
+  await world.ping();
+  t.deepEqual(await readdir(path.join(world.runDir, 'sockets')), ['default']);
+  t.deepEqual((await readdir(world.daemonDir)).sort(), ['relay.1', 'shim.log']);
 });
 
 test('a namespace too long for a socket’s path is refused by name', async (t) => {
   const world = await World.create(t);
-  const { exitCode, stderr } = await world.run(['-namespace', 'n'.repeat(76), '-id', 'x', 'start']);
+  const env = { LXCRI_RUN_DIR: `${world.runDir}-of-some-length` };
+  const { exitCode, stderr } = await world.run(['-namespace', 'n'.repeat(76), '-id', 'x', 'start'], { env });
   t.is(exitCode, 1);
   t.true(stderr.includes('namespace') && stderr.includes('LXCRI_RUN_DIR'), stderr);
-  t.deepEqual(await world.leftInRunDir(), []);
+  t.deepEqual((await readdir(world.dir)).sort(), ['bin', 'bundle', 'lib']);
 });
 
-test('the directories and files of a daemon belong to us alone', async (t) => {
+test('all directories and files belong to us alone', async (t) => {
   const world = await World.create(t);
   await world.start();
+  await world.ping();
   const mode = async (file: string) => (await stat(file)).mode & 0o7777;
   // Others may pass through, to a container's directory that user namespaces must reach, but see nothing.
   t.is(await mode(world.runDir), 0o711);
-  t.is(await mode(world.daemonDir), 0o700);
-  for (const file of [world.socket, world.lock, world.log]) t.is(await mode(file), 0o600, file);
+  for (const directory of [world.daemonDir, path.dirname(world.namespaceSocket)])
+    t.is(await mode(directory), 0o700, directory);
+  const relay = path.join(world.daemonDir, 'relay.1');
+  for (const file of [world.keeperSocket, world.namespaceSocket, world.lock, world.log, relay])
+    t.is(await mode(file), 0o600, file);
 });
 
-test('the daemon inherits its socket, its lock and nothing else', async (t) => {
+test('the daemon inherits its two sockets and nothing else', async (t) => {
   const world = await World.create(t);
   // Twenty pipes that containerd might have open, besides the three that it reads: any one of them kept would hang it.
   const extra = Array.from({ length: 20 }, () => 'pipe' as const);
@@ -141,18 +148,17 @@ test('the daemon inherits its socket, its lock and nothing else', async (t) => {
   t.is(exitCode, 0);
   const report = await world.onlyReport();
   const inherited = report.descriptors.filter(([, target]) => !target.startsWith('anon_inode:'));
-  const own = new Map(inherited.filter(([fd]) => fd <= 5));
+  const own = new Map(inherited.filter(([fd]) => fd <= 4));
   t.is(own.get(0), '/dev/null');
   t.is(own.get(1), world.log);
   t.is(own.get(2), world.log);
   t.regex(own.get(3) ?? '', /^socket:/);
-  t.is(own.get(4), world.lock);
-  t.is(own.get(5), await readlink('/proc/self/ns/net'), 'the network of the host');
+  t.regex(own.get(4) ?? '', /^socket:/);
   // Node opens pipes of its own, both ends; one of ours would be there with one end only.
   const pipes = inherited.map(([, target]) => target).filter((target) => target.startsWith('pipe:'));
   for (const pipe of pipes) t.is(pipes.filter((other) => other === pipe).length, 2, pipe);
   t.deepEqual(
-    report.descriptors.filter(([fd]) => fd > 5 && fd < 100).filter(([, target]) => /^(socket|\/)/.test(target)),
+    report.descriptors.filter(([fd]) => fd > 4 && fd < 100).filter(([, target]) => /^(socket|\/)/.test(target)),
     [],
   );
   t.deepEqual(report.childDescriptors.slice(0, 4), [0, 1, 2, 3], 'what the daemon runs gets 0-2 (3 is ls’s own)');
@@ -162,10 +168,48 @@ test('the daemon inherits its socket, its lock and nothing else', async (t) => {
     Object.keys(report.env)
       .filter((name) => !['HOME', 'LANG', 'PATH'].includes(name))
       .sort(),
-    ['LXCRI_BUILD', 'LXCRI_CGROUP_DIRS', 'LXCRI_LIB_DIR', 'LXCRI_LOG', 'LXCRI_RUN_DIR'],
+    ['LXCRI_BUILD', 'LXCRI_KEEPER', 'LXCRI_LIB_DIR', 'LXCRI_LOG', 'LXCRI_RUN_DIR'],
   );
+  const keeper = await world.keeper();
+  const stat = await readFile(`/proc/${keeper}/stat`, 'utf8');
+  const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[22 - 3];
+  t.is(report.env['LXCRI_KEEPER'], `${keeper}.${started}`);
+  t.is(report.env['LXCRI_BUILD'], BUILD_ID);
   t.is(report.env['LXCRI_RUN_DIR'], world.runDir);
   t.is(report.env['LXCRI_LIB_DIR'], path.join(world.dir, 'lib/proxmox-lxcri'));
+});
+
+test('the keeper holds its lock and what it waits for, and nothing of its starter’s', async (t) => {
+  const world = await World.create(t);
+  const extra = Array.from({ length: 20 }, () => 'pipe' as const);
+  await execa(world.binary, [...containerdFlags('hello'), 'start'], {
+    cwd: world.bundle,
+    stdio: ['pipe', 'pipe', 'pipe', ...extra],
+    env: { LXCRI_RUN_DIR: world.runDir, NOTIFY_SOCKET: '/n' },
+  });
+  await world.ping();
+  const keeper = await world.keeper();
+  const fds = await readdir(`/proc/${keeper}/fd`);
+  const targets = await Promise.all(fds.map((fd) => readlink(`/proc/${keeper}/fd/${fd}`).catch(() => '')));
+  const kinds = targets.filter(Boolean).map((target) => target.replace(/\[?\d+\]?$/, ''));
+  t.is(targets[fds.indexOf('3')], world.lock);
+  const wanted = ['/dev/null', 'anon_inode:[eventpoll]', 'anon_inode:[signalfd]', 'net:', 'socket:', world.lock];
+  t.deepEqual([...new Set(kinds)].sort(), wanted.sort());
+  t.false((await readFile(`/proc/${keeper}/environ`, 'utf8')).includes('NOTIFY_SOCKET'));
+});
+
+ifRoot('all daemons share a network that is not the host’s, where the keeper is', async (t) => {
+  const world = await World.create(t);
+  await world.start();
+  const pid = await world.ping();
+  const host = await readlink('/proc/self/ns/net');
+  t.is(await readlink(`/proc/${await world.keeper()}/ns/net`), host);
+  process.kill(pid, 'SIGKILL');
+  t.not(await world.ping(), pid);
+  const networks = (await world.startReports()).map(({ network }) => network);
+  t.is(networks.length, 2);
+  t.is(networks[0], networks[1] ?? '');
+  t.not(networks[0], host);
 });
 
 test('the daemon has a session, a directory, a mask and signals of its own', async (t) => {
@@ -181,9 +225,9 @@ test('the daemon has a session, a directory, a mask and signals of its own', asy
     .slice(report.stat.lastIndexOf(')') + 4)
     .split(' ')
     .map(Number);
-  t.is(group, session);
-  t.not(session, report.pid, 'it leads no session, so that no terminal can ever become its own');
-  t.not(parent, process.pid);
+  t.is(group, report.pid);
+  t.is(session, report.pid);
+  t.is(parent, await world.keeper());
   t.regex(report.status, /^SigBlk:\t0+$/m);
   // 13 is SIGPIPE, which Node itself ignores; 25 is SIGXFSZ, likewise.
   t.regex(report.status, /^SigIgn:\t0000000001001000$/m);
@@ -215,7 +259,7 @@ test('without Node, start says how to mend it and leaves nothing', async (t) => 
   const world = await World.create(t);
   const notANode = path.join(world.dir, 'not-a-node');
   await writeFile(notANode, 'neither a script nor a program\n', { mode: 0o755 });
-  // Found out before the fork; by exec, after it; by exec in another way.
+  // Found out by the launcher; by exec in the keeper; by exec in another way.
   for (const node of ['/nonexistent/node', world.bundle, notANode]) {
     const { exitCode, stdout, stderr } = await world.start('hello', { env: { LXCRI_NODE: node } });
     t.is(exitCode, 1);
@@ -249,15 +293,14 @@ test('a missing daemon program is a clear failure', async (t) => {
   t.deepEqual(await world.leftInRunDir(), []);
 });
 
-test('a daemon that cannot start leaves its reason in the log, and the next start begins another', async (t) => {
+test('a missing keeper is a clear failure', async (t) => {
   const world = await World.create(t);
-  const { exitCode, stderr } = await world.start('hello', { env: { LXCRI_TEST_CRASH: '1' } });
+  const keeper = path.join(world.libDir, 'lxcri-keeper');
+  await rm(keeper);
+  const { exitCode, stderr } = await world.start();
   t.is(exitCode, 1);
-  t.true(stderr.includes(world.log), stderr);
-  t.regex(await readFile(world.log, 'utf8'), /a daemon that cannot start/);
-  t.is((await world.start()).stdout, world.address);
-  await world.ping();
-  t.is((await world.startReports()).length, 1);
+  t.true(stderr.includes(keeper), stderr);
+  t.deepEqual(await world.leftInRunDir(), []);
 });
 
 for (const id of ['', '.', '..', '../x', 'a/b', 'a b', 'a\nb', '-x-', 'ä', 'x'.repeat(77), 'x'.repeat(300)])
@@ -343,12 +386,31 @@ ifRoot('the daemon leaves its starter’s cgroup in every hierarchy', async (t) 
     cwd: world.bundle,
     env: { LXCRI_RUN_DIR: world.runDir },
   });
-  const { cgroups, env } = await world.onlyReport();
+  const { cgroups } = await world.onlyReport();
   const own = cgroups.split('\n').filter((line) => line.endsWith(':/proxmox-lxcri/daemon'));
   t.is(own.length, directories.length, cgroups);
-  t.is(env['LXCRI_CGROUP_DIRS']?.split(':').length, directories.length);
   t.false(cgroups.includes(service), cgroups);
-  t.is(await readFile(world.log, 'utf8'), '');
+  await t.throwsAsync(readFile(world.keeperLog), { code: 'ENOENT' });
+});
+
+ifRoot('a keeper that departs removes its cgroups', async (t) => {
+  const world = await World.create(t);
+  const directories = await makeCgroups(t, path.basename(world.dir));
+  const entering = 'for d; do echo $$ > "$d/cgroup.procs" || exit; done; exec "$0" -namespace default -id i start';
+  await execa('sh', ['-c', entering, world.binary, ...directories], {
+    cwd: world.bundle,
+    env: { LXCRI_RUN_DIR: world.runDir, LXCRI_LINGER_MS: '50' },
+  });
+  const keeper = await world.keeper();
+  const client = await world.connect();
+  await client.ask({ op: 'sleep', containers: 0 });
+  client.close();
+  await world.departed(keeper);
+  // Those of other keepers, of tests beside this one, may be there.
+  for (const directory of directories) {
+    const own = path.join(path.dirname(directory), 'proxmox-lxcri/daemon/cgroup.procs');
+    t.false((await readFile(own, 'utf8').catch(() => '')).split('\n').includes(`${keeper}`));
+  }
 });
 
 /** Mounts a tmpfs with room for so many files. */
@@ -359,8 +421,8 @@ async function mountSmall(t: ExecutionContext, directory: string, inodes: number
 
 ifRoot('a full run directory is named, and stays as it was', async (t) => {
   const world = await World.create(t);
-  // The root of the tmpfs is its first inode; directory, lock, socket and log are four more.
-  for (const inodes of [1, 2, 3, 4, 50]) {
+  // The root of the tmpfs is its first inode; two directories, lock, two sockets, log and relay socket are seven more.
+  for (const inodes of [1, 2, 3, 4, 5, 6, 7, 50]) {
     const runDir = path.join(world.dir, `r${inodes}`);
     await mkdir(runDir);
     await mountSmall(t, runDir, inodes);
@@ -400,6 +462,7 @@ test('a log of more than 1 MiB is put aside', async (t) => {
   await chmod(world.runDir, 0o700);
   await writeFile(world.log, Buffer.alloc(1024 * 1024 + 1));
   await world.start();
+  await world.ping();
   t.is((await stat(`${world.log}.1`)).size, 1024 * 1024 + 1);
   t.true((await stat(world.log)).size < 1000);
 });
@@ -425,7 +488,7 @@ test('closed standard descriptors are no place for the daemon’s files', async 
   });
   t.regex(stdout, new RegExp(`^${world.address} 0$`));
   const { descriptors } = await world.onlyReport();
-  t.is(new Map(descriptors).get(4), world.lock);
+  t.is(new Map(descriptors).get(0), '/dev/null');
   t.is((await stat(world.lock)).size, 0);
 });
 
@@ -439,7 +502,7 @@ test('a reader of the output that has gone is a failure, not a signal', async (t
   t.regex(stderr, /cannot print the address: Broken pipe\n1$/);
 });
 
-test('start waits for a lock that is held without a socket, and goes on once it is free', async (t) => {
+test('start waits for a lock that is held without a keeper, and goes on once it is free', async (t) => {
   const world = await World.create(t);
   await mkdir(world.daemonDir, { recursive: true, mode: 0o700 });
   await chmod(world.runDir, 0o700);

@@ -1,8 +1,8 @@
 #include "daemon-reply.h"
 #include "daemon-request.h"
 #include "delete-response.h"
+#include "host/proto-writer.h"
 #include "proto-reader.h"
-#include "proto-writer.h"
 #include "runtime-info.h"
 #include "testing/check.h"
 

@@ -7,7 +7,8 @@ import { execa } from 'execa';
 import { eventually } from '../../../support/eventually.ts';
 import { isAlive, processesOf } from '../../../support/processes.ts';
 import { makeTempDir } from '../../../support/temp-dir.ts';
-import { BUILD_ID, buildLauncher } from './build.ts';
+import { TtrpcClient } from '../../keeper/support/ttrpc-client.ts';
+import { buildNativePrograms } from './build.ts';
 
 /** What a stand-in daemon has written about its start. */
 export interface StartReport {
@@ -19,6 +20,7 @@ export interface StartReport {
   readonly umask: number;
   readonly descriptors: [number, string][];
   readonly childDescriptors: number[];
+  readonly network: string;
   readonly cgroups: string;
   readonly status: string;
   readonly stat: string;
@@ -29,16 +31,26 @@ export interface CallOptions {
   readonly cwd?: string;
 }
 
-/** An installation of the launcher in a directory of its own, with a stand-in for the daemon's program. */
+/** What a stand-in daemon has written down of its life. */
+export interface Note {
+  readonly pid: number;
+  readonly build: string;
+  readonly [what: string]: unknown;
+}
+
+const keeperTestSupport = path.join(import.meta.dirname, '../../keeper/support');
+
+/** An installation of launcher and keeper in a directory of its own, with a stand-in for the daemon's program. */
 export class World {
   readonly dir: string;
   readonly binary: string;
   readonly runDir: string;
   readonly daemonDir: string;
   readonly bundle: string;
-  readonly socket: string;
+  readonly keeperSocket: string;
   readonly lock: string;
   readonly log: string;
+  readonly keeperLog: string;
   /** Where the daemon serves namespace `default`: what `start` prints, with unix:// before it. */
   readonly namespaceSocket: string;
   readonly address: string;
@@ -49,27 +61,39 @@ export class World {
     this.runDir = path.join(dir, 'run');
     this.daemonDir = path.join(this.runDir, 'daemon');
     this.bundle = path.join(dir, 'bundle');
-    this.socket = path.join(this.daemonDir, `${BUILD_ID}.sock`);
-    this.lock = path.join(this.daemonDir, `${BUILD_ID}.lock`);
+    this.keeperSocket = path.join(this.runDir, 'keeper.sock');
+    this.lock = path.join(this.runDir, 'keeper.lock');
     this.log = path.join(this.daemonDir, 'shim.log');
-    this.namespaceSocket = path.join(this.daemonDir, `${BUILD_ID}.default.sock`);
+    this.keeperLog = path.join(this.daemonDir, 'keeper.log');
+    this.namespaceSocket = path.join(this.runDir, 'sockets/default');
     this.address = `unix://${this.namespaceSocket}`;
   }
 
   /** Makes one that is gone, with all that it has started, when the test ends. */
   static async create(t: ExecutionContext): Promise<World> {
-    const built = await buildLauncher();
+    const built = await buildNativePrograms();
     const world = new World(await makeTempDir());
     t.teardown(() => world.#remove());
     for (const name of ['bin', 'lib/proxmox-lxcri', 'bundle'])
       await mkdir(path.join(world.dir, name), { recursive: true });
-    await copyFile(built, world.binary);
-    await copyFile(path.join(import.meta.dirname, 'stand-in-daemon.cjs'), world.daemonScript);
+    await copyFile(built.launcher, world.binary);
+    await copyFile(built.keeper, path.join(world.libDir, 'lxcri-keeper'));
+    await world.installDaemon(world.libDir);
     return world;
   }
 
+  get libDir(): string {
+    return path.join(this.dir, 'lib/proxmox-lxcri');
+  }
+
   get daemonScript(): string {
-    return path.join(this.dir, 'lib/proxmox-lxcri/shim.cjs');
+    return path.join(this.libDir, 'shim.cjs');
+  }
+
+  /** Puts the stand-in daemon into a library directory, which is made. */
+  async installDaemon(directory: string): Promise<void> {
+    await mkdir(directory, { recursive: true });
+    await copyFile(path.join(keeperTestSupport, 'stand-in-daemon.cjs'), path.join(directory, 'shim.cjs'));
   }
 
   /** Runs the launcher with these arguments. Never throws for an exit code. */
@@ -123,22 +147,71 @@ export class World {
     });
   }
 
-  /** Connects as containerd does, once and without a second try, and returns the pid that answers. */
+  /** What all daemons have written down, in order. */
+  async notes(): Promise<Note[]> {
+    const text = await readFile(path.join(this.runDir, 'notes'), 'utf8').catch(() => '');
+    return text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Note);
+  }
+
+  /** Waits until a daemon has written down something of this name, and so often. */
+  async noted(what: string, times = 1): Promise<Note> {
+    return eventually(async () => (await this.notes()).filter((note) => what in note)[times - 1]);
+  }
+
+  /** Connects as containerd does, once and without a second try. */
+  async connect(socketPath = this.namespaceSocket): Promise<TtrpcClient> {
+    return TtrpcClient.connect(socketPath);
+  }
+
+  /** Connects, and returns the pid of the daemon that answers. */
   async ping(socketPath = this.namespaceSocket): Promise<number> {
-    const connection = connect(socketPath);
+    const client = await this.connect(socketPath);
+    const { pid } = await client.ask({ op: 'echo' });
+    client.close();
+    return Number(pid);
+  }
+
+  /** Says a line to the keeper, and returns its answer. */
+  async tellKeeper(line: string): Promise<string> {
+    const connection = connect(this.keeperSocket);
     connection.setEncoding('utf8');
     await once(connection, 'connect');
-    connection.write('ping');
+    connection.write(`${line}\n`);
     let answer = '';
     for await (const part of connection) answer += String(part);
-    if (!/^\d+$/.test(answer)) throw new Error(`the daemon answered ${JSON.stringify(answer)}`);
-    return Number(answer);
+    return answer.trimEnd();
+  }
+
+  /** What the keeper says of itself. */
+  async status(): Promise<Record<string, string>> {
+    const lines = (await this.tellKeeper('status')).split('\n');
+    return Object.fromEntries(lines.map((line) => line.split(' ')));
+  }
+
+  /** The keeper's pid. */
+  async keeper(): Promise<number> {
+    return Number((await this.status())['keeper']);
+  }
+
+  /** What a process has of memory that nobody shares, in kB. */
+  async privateMemory(pid: number): Promise<number> {
+    const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8');
+    const sizes = [...rollup.matchAll(/^Private_\w+:\s+(\d+) kB$/gm)].map(([, size]) => Number(size));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Waits until the keeper has departed. */
+  async departed(pid: number): Promise<void> {
+    await eventually(async () => ((await isAlive(pid)) ? undefined : true));
   }
 
   /** Everything in the run directory, as relative paths; what the stand-in itself writes left out. */
   async leftInRunDir(): Promise<string[]> {
     const names = await readdir(this.runDir, { recursive: true }).catch(() => []);
-    return names.filter((name) => !/^(started-|request)/.test(name)).sort();
+    return names.filter((name) => !/^(started-|request|notes|died)/.test(name)).sort();
   }
 
   /** kill -9, and waits until the process is gone. */
@@ -148,8 +221,15 @@ export class World {
   }
 
   async #remove(): Promise<void> {
+    const reports = await this.startReports();
+    const keeper = await this.keeper().catch(() => undefined);
+    // It clears its cgroups away, as no other process can know them.
+    if (keeper !== undefined) {
+      process.kill(keeper, 'SIGTERM');
+      await this.departed(keeper).catch(() => undefined);
+    }
     for (const { pid } of await processesOf(this.dir)) await this.kill(pid).catch(() => undefined);
-    for (const { env } of await this.startReports()) await removeCgroups(env['LXCRI_CGROUP_DIRS'] ?? '');
+    for (const { cgroups } of reports) await removeCgroups(cgroups);
     await rm(this.dir, { recursive: true, force: true });
   }
 }
@@ -162,12 +242,17 @@ export function containerdFlags(id: string): string[] {
 }
 
 /**
- * Removes what a killed daemon leaves to the next one, and the last test to nobody: once its threads are gone, and unless
- * another daemon lives there too.
+ * Removes what a killed keeper leaves to the next one, and the last test to nobody, unless another keeper lives there
+ * too. `cgroups` is a daemon's /proc/self/cgroup.
  */
-async function removeCgroups(list: string): Promise<void> {
-  for (const directory of list.split(':').filter(Boolean)) {
-    for (const each of [directory, path.dirname(directory)])
+async function removeCgroups(cgroups: string): Promise<void> {
+  if (!cgroups.includes('/proxmox-lxcri/daemon')) return;
+  const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))
+    .split('\n')
+    .filter((line) => / - cgroup2? /.test(line));
+  for (const mount of mounts) {
+    const base = path.join(mount.split(' ')[4] ?? '', 'proxmox-lxcri');
+    for (const each of [path.join(base, 'daemon'), base])
       await eventually(() => removeIfThere(each), { timeoutMs: 300, intervalMs: 10 }).catch(() => undefined);
   }
 }

@@ -1,0 +1,75 @@
+#include "run-dir.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * Others may pass through the run directory, but see nothing in it: liblxc, as the root of a container's user
+ * namespace, checks that it can reach the container's directory.
+ */
+#define RUN_DIR_MODE 0711
+#define OWN_DIR_MODE 0700
+
+static int prepare_directory(const char *path, mode_t mode, bool *made, struct failure *failure)
+{
+	*made = mkdir(path, mode) == 0;
+	if (!*made && errno != EEXIST) {
+		const char *hint = errno == ENOENT ? " (its parent must exist; LXCRI_RUN_DIR names another one)" : "";
+		return fail_errno(failure, "cannot create the directory %s%s", path, hint);
+	}
+	struct stat status;
+	if (lstat(path, &status) != 0)
+		return fail_errno(failure, "cannot examine the directory %s", path);
+	if (!S_ISDIR(status.st_mode))
+		return fail(failure, "%s is not a directory", path);
+	if (status.st_uid != geteuid())
+		return fail(
+			failure, "the directory %s belongs to user %u, not to user %u who runs this: remove it or chown it", path,
+			(unsigned)status.st_uid, (unsigned)geteuid());
+	if (status.st_mode & (S_IWGRP | S_IWOTH))
+		return fail(
+			failure, "the directory %s may be written by others (mode %04o): chmod it to 0711", path,
+			(unsigned)status.st_mode & 07777);
+	return 0;
+}
+
+/** One try. What it has made goes again if it fails. */
+static int prepare_all(const struct paths *paths, struct failure *failure)
+{
+	bool made_run_dir = false;
+	bool made_daemon_dir = false;
+	bool made_sockets_dir = false;
+	if (prepare_directory(paths->run_dir, RUN_DIR_MODE, &made_run_dir, failure) == 0 &&
+		prepare_directory(paths->daemon_dir, OWN_DIR_MODE, &made_daemon_dir, failure) == 0 &&
+		prepare_directory(paths->sockets_dir, OWN_DIR_MODE, &made_sockets_dir, failure) == 0)
+		return 0;
+	int error = errno;
+	if (made_daemon_dir)
+		rmdir(paths->daemon_dir);
+	if (made_run_dir)
+		rmdir(paths->run_dir);
+	errno = error;
+	return -1;
+}
+
+int run_dir_prepare(const struct paths *paths, struct failure *failure)
+{
+	int result = -1;
+	// A launcher whose start failed may remove the empty directories between two of our steps.
+	for (int attempt = 0; attempt < 20 && result != 0; attempt++) {
+		errno = 0;
+		result = prepare_all(paths, failure);
+		if (errno != ENOENT)
+			break;
+	}
+	return result;
+}
+
+void run_dir_remove_if_empty(const struct paths *paths)
+{
+	rmdir(paths->sockets_dir);
+	rmdir(paths->daemon_dir);
+	rmdir(paths->run_dir);
+}

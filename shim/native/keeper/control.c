@@ -1,0 +1,289 @@
+#include "control.h"
+
+#include "host/deadline.h"
+#include "host/file-io.h"
+#include "host/identifier.h"
+#include "host/unix-socket.h"
+#include "keeper-log.h"
+#include "keeper.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+// Who connects has something to say; who does not say it must not keep a descriptor for ever.
+#define LINE_LIMIT_MS 10000
+#define ACCEPT_AGAIN_MS 100
+
+static void close_connection(struct control_connection *connection)
+{
+	struct control_connection **link = &connection->keeper->control.first;
+	while (*link != connection)
+		link = &(*link)->next;
+	*link = connection->next;
+	timer_stop(&connection->keeper->loop, &connection->limit);
+	watch_close(&connection->watch);
+	free(connection);
+}
+
+/** Says the answer and closes. It fits into every socket's buffer; who has gone does not hear it. */
+static void answer(struct control_connection *connection, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void answer(struct control_connection *connection, const char *format, ...)
+{
+	char text[CONTROL_LINE_MAX];
+	va_list args;
+	va_start(args, format);
+	int length = vsnprintf(text, sizeof text - 1, format, args);
+	va_end(args);
+	size_t size = length < 0 ? 0 : (size_t)length < sizeof text - 1 ? (size_t)length : sizeof text - 2;
+	text[size++] = '\n';
+	ssize_t sent = send(connection->watch.fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)sent;
+	close_connection(connection);
+}
+
+static void answer_error(struct control_connection *connection, const struct failure *failure)
+{
+	answer(connection, "error %s", failure->text);
+}
+
+/** Until its answer only its hanging up matters, which epoll tells of without being asked. */
+static void await(struct control_connection *connection, int state)
+{
+	connection->state = state;
+	timer_stop(&connection->keeper->loop, &connection->limit);
+	watch_events(&connection->watch, 0);
+}
+
+static bool is_path(const char *text)
+{
+	return text && *text == '/';
+}
+
+/** listen NS BUILD LIBDIR; the library directory comes last, since a path may hold blanks. */
+static void do_listen(struct control_connection *connection, char *rest)
+{
+	struct keeper *keeper = connection->keeper;
+	struct failure failure;
+	char path[PATH_MAX];
+	const char *name = strsep(&rest, " ");
+	const char *build = strsep(&rest, " ");
+	const char *lib_dir = rest;
+	if (identifier_check("namespace", name, &failure) != 0) {
+		answer_error(connection, &failure);
+		return;
+	}
+	if (!build || !*build || strlen(build) >= BUILD_MAX || !is_path(lib_dir)) {
+		answer(connection, "error it is: listen NAMESPACE BUILD LIBDIR");
+		return;
+	}
+	if (clients_listen(keeper, name, path, &failure) != 0) {
+		answer_error(connection, &failure);
+		return;
+	}
+	keeper->control.linger_end = deadline_in_ms(keeper->control.linger_ms);
+	if (!daemon_life_is(keeper, build) && !keeper->life.successor && !daemon_life_refused(keeper, build))
+		daemon_life_replace(keeper, build, lib_dir);
+	if (!daemon_life_announce(keeper)) {
+		answer(connection, "ok %s", path);
+		return;
+	}
+	snprintf(connection->line, sizeof connection->line, "ok %s", path);
+	await(connection, AWAITS_START);
+}
+
+static void do_replace(struct control_connection *connection, char *rest)
+{
+	struct keeper *keeper = connection->keeper;
+	const char *build = strsep(&rest, " ");
+	const char *lib_dir = rest;
+	if (!build || !*build || strlen(build) >= BUILD_MAX || !is_path(lib_dir)) {
+		answer(connection, "error it is: replace BUILD LIBDIR");
+		return;
+	}
+	if (keeper->life.successor) {
+		answer(connection, "error another daemon is just taking over");
+		return;
+	}
+	await(connection, AWAITS_REPLACEMENT);
+	daemon_life_replace(keeper, build, lib_dir);
+}
+
+static void do_status(struct control_connection *connection)
+{
+	const struct keeper *keeper = connection->keeper;
+	const struct daemon_life *life = &keeper->life;
+	struct clients_summary clients = clients_summarize(keeper);
+	answer(
+		connection, "keeper %ld\ndaemon %ld\nstate %s\nbuild %s\nrequests %zu\nconnections %zu", (long)getpid(),
+		life->current ? (long)life->current->pid : 0L, daemon_life_state(keeper), life->build, clients.requests,
+		clients.connections);
+}
+
+static void obey(struct control_connection *connection)
+{
+	// The line is used for the answer as well.
+	char line[CONTROL_LINE_MAX];
+	strcpy(line, connection->line);
+	char *rest = line;
+	const char *word = strsep(&rest, " ");
+	if (strcmp(word, "listen") == 0) {
+		do_listen(connection, rest);
+	} else if (strcmp(word, "replace") == 0) {
+		do_replace(connection, rest);
+	} else if (strcmp(word, "status") == 0) {
+		do_status(connection);
+	} else if (strcmp(word, "wake") == 0) {
+		daemon_life_wake(connection->keeper);
+		close_connection(connection);
+	} else {
+		answer(connection, "error there are: listen, wake, replace, status");
+	}
+}
+
+static void on_line(struct watch *watch, uint32_t events)
+{
+	struct control_connection *connection = watch->owner;
+	if (connection->state != ASKING) {
+		if (events & (EPOLLHUP | EPOLLERR))
+			close_connection(connection);
+		return;
+	}
+	size_t room = sizeof connection->line - 1 - connection->used;
+	ssize_t got = recv(watch->fd, connection->line + connection->used, room, MSG_DONTWAIT);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0) {
+		close_connection(connection);
+		return;
+	}
+	connection->used += (size_t)got;
+	connection->line[connection->used] = '\0';
+	char *end = memchr(connection->line, '\n', connection->used);
+	if (end) {
+		*end = '\0';
+		obey(connection);
+	} else if (connection->used == sizeof connection->line - 1) {
+		answer(connection, "error the line is too long");
+	}
+}
+
+static void on_limit(struct timer *timer)
+{
+	close_connection(timer->owner);
+}
+
+static void add_connection(struct keeper *keeper, int fd)
+{
+	struct control_connection *connection = calloc(1, sizeof *connection);
+	if (!connection) {
+		close(fd);
+		return;
+	}
+	connection->keeper = keeper;
+	connection->watch = (struct watch){.fd = -1, .ready = on_line, .owner = connection};
+	connection->limit = (struct timer){.due = on_limit, .owner = connection};
+	if (watch_open(&keeper->loop, &connection->watch, fd, EPOLLIN) != 0) {
+		free(connection);
+		return;
+	}
+	connection->next = keeper->control.first;
+	keeper->control.first = connection;
+	timer_start(&keeper->loop, &connection->limit, LINE_LIMIT_MS);
+}
+
+static void on_connection(struct watch *watch, uint32_t events)
+{
+	struct keeper *keeper = watch->owner;
+	(void)events;
+	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0) {
+		add_connection(keeper, fd);
+		return;
+	}
+	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+		return;
+	watch_events(watch, 0);
+	timer_start(&keeper->loop, &keeper->control.pause, ACCEPT_AGAIN_MS);
+}
+
+static void accept_again(struct timer *timer)
+{
+	struct keeper *keeper = timer->owner;
+	watch_events(&keeper->control.watch, EPOLLIN);
+}
+
+int control_open(struct keeper *keeper, int64_t linger_ms, struct failure *failure)
+{
+	struct control *control = &keeper->control;
+	const char *path = keeper->paths.keeper_socket;
+	control->watch = (struct watch){.fd = -1, .ready = on_connection, .owner = keeper};
+	control->pause = (struct timer){.due = accept_again, .owner = keeper};
+	control->linger_ms = linger_ms;
+	control->linger_end = deadline_in_ms(linger_ms);
+	unlink(path);
+	int fd = unix_listen(path);
+	if (fd < 0 || watch_open(&keeper->loop, &control->watch, fd, EPOLLIN) != 0)
+		return fail_errno(failure, "cannot listen on %s", path);
+	return 0;
+}
+
+void control_started(struct keeper *keeper, const struct failure *failure)
+{
+	struct control *control = &keeper->control;
+	// Then it departs first, so that whoever is told finds nothing left.
+	if (failure && daemon_life_is_over(keeper) && !keeper->clients.first) {
+		control->in_vain = true;
+		snprintf(control->error, sizeof control->error, "%s", failure->text);
+		return;
+	}
+	struct control_connection *next;
+	for (struct control_connection *connection = control->first; connection; connection = next) {
+		next = connection->next;
+		if (connection->state != AWAITS_START)
+			continue;
+		if (failure)
+			answer_error(connection, failure);
+		else
+			answer(connection, "%s", connection->line);
+	}
+}
+
+void control_replaced(struct keeper *keeper, const struct failure *failure)
+{
+	struct control_connection *next;
+	for (struct control_connection *connection = keeper->control.first; connection; connection = next) {
+		next = connection->next;
+		if (connection->state != AWAITS_REPLACEMENT)
+			continue;
+		if (failure)
+			answer_error(connection, failure);
+		else
+			answer(connection, "ok");
+	}
+}
+
+void control_close_socket(struct keeper *keeper)
+{
+	unlink(keeper->paths.keeper_socket);
+	timer_stop(&keeper->loop, &keeper->control.pause);
+	watch_close(&keeper->control.watch);
+}
+
+void control_close(struct keeper *keeper)
+{
+	struct control *control = &keeper->control;
+	while (control->first) {
+		if (control->in_vain && control->first->state == AWAITS_START)
+			answer(control->first, "error %s", control->error);
+		else
+			close_connection(control->first);
+	}
+}
