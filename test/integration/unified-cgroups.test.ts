@@ -14,6 +14,7 @@ import { LxcBackend } from '../../shim/backends/lxc/lxc-backend.ts';
 import { RunPaths } from '../../shim/daemon/paths.ts';
 import { ContainerRegistry } from '../../shim/task/container-registry.ts';
 import { busyboxRootfs, writeRootfs } from '../support/busybox-rootfs.ts';
+import { DirectCourier } from '../support/direct-courier.ts';
 import { eventually } from '../support/eventually.ts';
 import { DIST_BIN } from '../support/runtimes.ts';
 import { createRequest } from '../support/shim-host.ts';
@@ -38,7 +39,8 @@ test.before(async (t) => {
   await mkdir(paths.rootfsMount, { mode: 0o711 });
   await writeRootfs(path.join(dir, 'image'), await busyboxRootfs());
   const backend = new LxcBackend({ libraryDirectory, rootfsMount: paths.rootfsMount, hierarchies: [unified] });
-  const registry = new ContainerRegistry({ paths, backend, logger: createLogger('silent') });
+  const courier = new DirectCourier();
+  const registry = new ContainerRegistry({ paths, backend, logger: createLogger('silent'), courier });
   t.context = { dir, unified, registry };
 });
 
