@@ -81,14 +81,15 @@ export class Sleep {
   }
 
   async #fallAsleep(): Promise<boolean> {
-    // What the monitors said last may have made something to do.
-    const mayEnd = (await this.#sleeper.letGo()) && this.#isQuiet && (await this.#sleeper.mayEnd());
-    if (mayEnd) {
-      this.#sleeper.end();
-      return true;
+    let mayEnd = false;
+    try {
+      // What the monitors said last may have made something to do.
+      mayEnd = (await this.#sleeper.letGo()) && this.#isQuiet && (await this.#sleeper.mayEnd());
+    } finally {
+      if (!mayEnd) await this.#sleeper.takeUp();
     }
-    this.#startAnew();
-    if (!this.#stopped) await this.#sleeper.takeUp();
-    return false;
+    if (mayEnd) this.#sleeper.end();
+    else this.#startAnew();
+    return mayEnd;
   }
 }

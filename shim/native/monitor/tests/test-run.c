@@ -179,6 +179,9 @@ static struct world start_monitor(const char *role, const char *program)
 	if (world.monitor == 0) {
 		int own = fcntl(pair[1], F_DUPFD_CLOEXEC, 10);
 
+		/* The daemon's end has to end with the daemon. */
+		close(pair[0]);
+		close(pair[1]);
 		CHECK(dup2(own, 3) == 3);
 		close(own);
 		CHECK(chdir("/") == 0);
