@@ -1,4 +1,3 @@
-import { watch, type FSWatcher } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { CgroupHierarchy } from '../cgroups/hierarchies.ts';
@@ -7,40 +6,33 @@ import type { CgroupHierarchy } from '../cgroups/hierarchies.ts';
  * Moving a process into a cgroup of v2 takes a lock that, when it was not used for a while, first waits for an RCU grace
  * period: 8 to 15 ms (kernel/cgroup, cgroup_threadgroup_rwsem). Each container's init is moved so.
  *
- * The launcher touches the daemon's lock file at each `start`, just before containerd comes with the Create. At that
- * moment a move that changes nothing, of this process into the cgroup where it is, takes the waiting upon itself, so
- * that it runs beside the reading of the bundle and the start of liblxc. In v1 there is no such wait to be saved
+ * The keeper announces each `start`, just before containerd comes with the Create. At that moment a move that changes
+ * nothing, of this process into the cgroup where it is, takes the waiting upon itself, so that it runs beside the
+ * reading of the bundle and the start of liblxc. In v1 there is no such wait to be saved
  * (shim/native/monitor/cgroup-setup.c).
  */
 export class CgroupWarmUp {
-  readonly #watcher: FSWatcher;
+  readonly #procsFile: string;
   #busy = false;
 
-  private constructor(lockFile: string, procsFile: string) {
-    this.#watcher = watch(lockFile, { persistent: false }, () => {
-      void this.#run(procsFile);
-    });
-    // Without it containers only start a little later.
-    this.#watcher.on('error', () => undefined);
+  private constructor(procsFile: string) {
+    this.#procsFile = procsFile;
   }
 
   /** Undefined where it would serve nobody. */
-  static async start(lockFile: string, hierarchies: readonly CgroupHierarchy[]): Promise<CgroupWarmUp | undefined> {
+  static async find(hierarchies: readonly CgroupHierarchy[]): Promise<CgroupWarmUp | undefined> {
     const [unified, ...others] = hierarchies;
     if (unified?.version !== 2 || others.length > 0) return undefined;
     const own = /^0::(.*)$/m.exec(await readFile('/proc/self/cgroup', 'utf8'))?.[1];
     if (own === undefined) return undefined;
-    return new CgroupWarmUp(lockFile, path.join(unified.mountPoint, own, 'cgroup.procs'));
+    return new CgroupWarmUp(path.join(unified.mountPoint, own, 'cgroup.procs'));
   }
 
-  close(): void {
-    this.#watcher.close();
-  }
-
-  async #run(procsFile: string): Promise<void> {
+  /** Without it containers only start a little later. */
+  async run(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
-    await writeFile(procsFile, String(process.pid)).catch(() => undefined);
+    await writeFile(this.#procsFile, String(process.pid)).catch(() => undefined);
     this.#busy = false;
   }
 }

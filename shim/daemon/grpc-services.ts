@@ -2,10 +2,7 @@ import type { Socket } from 'node:net';
 import type { ServerUnaryCall, ServiceDefinition, sendUnaryData } from '@grpc/grpc-js';
 import { StatusError } from '../../common/errors.ts';
 import type { EncodedHandler } from '../task/task-service.ts';
-import { TASK_SERVICES, namespaceOf } from './task-transport.ts';
-
-/** The namespace header of gRPC: containerd, namespaces/grpc.go. */
-const NAMESPACE_KEY = 'containerd-namespace';
+import { TASK_SERVICES } from './task-transport.ts';
 
 type Call = ServerUnaryCall<Buffer, Buffer>;
 type Reply = sendUnaryData<Buffer>;
@@ -16,13 +13,13 @@ type Reply = sendUnaryData<Buffer>;
  */
 export class GrpcServices {
   readonly #handlers: ReadonlyMap<string, EncodedHandler>;
-  readonly #endpoint: string | undefined;
+  readonly #namespace: string;
   #injector: Promise<(socket: Socket) => void> | undefined;
 
-  /** `endpoint` is the namespace of the socket, if it has one. */
-  constructor(handlers: ReadonlyMap<string, EncodedHandler>, endpoint: string | undefined) {
+  /** For the calls of one namespace. */
+  constructor(handlers: ReadonlyMap<string, EncodedHandler>, namespace: string) {
     this.#handlers = handlers;
-    this.#endpoint = endpoint;
+    this.#namespace = namespace;
   }
 
   async serveConnection(socket: Socket): Promise<void> {
@@ -72,9 +69,8 @@ export class GrpcServices {
 
   async #answer(handler: EncodedHandler, call: Call, reply: Reply): Promise<void> {
     try {
-      const [said] = call.metadata.get(NAMESPACE_KEY);
-      const namespace = namespaceOf(this.#endpoint, said?.toString(), NAMESPACE_KEY);
-      reply(null, Buffer.from(await handler(namespace, call.request)));
+      // Such a call is not repeated: its connection ends with this daemon.
+      reply(null, Buffer.from(await handler(this.#namespace, call.request, undefined)));
     } catch (error) {
       const { code, message } = StatusError.from(error);
       reply(Object.assign(new Error(message), { code, details: message }));

@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-/** Where this daemon's files are; the launcher has made the first two (shim/native/launcher/paths.c). */
+/** Where this daemon's files are. The keeper has made the run directory. */
 export class RunPaths {
   readonly runDirectory: string;
   readonly libraryDirectory: string;
@@ -12,34 +12,13 @@ export class RunPaths {
     this.build = build;
   }
 
-  /** @throws Error if the launcher did not start this process. */
+  /** @throws Error if the keeper did not start this process. */
   static fromEnvironment(environment: NodeJS.ProcessEnv): RunPaths {
     const { LXCRI_RUN_DIR: run, LXCRI_LIB_DIR: library, LXCRI_BUILD: build } = environment;
     if (!run || !library || !build) {
       throw new Error('this is the shim daemon; containerd-shim-lxcri-v1 starts it when containerd runs a container');
     }
     return new RunPaths(run, library, build);
-  }
-
-  get socket(): string {
-    return this.#daemonFile('.sock');
-  }
-
-  namespaceSocket(namespace: string): string {
-    return this.#daemonFile(`.${namespace}.sock`);
-  }
-
-  /** The socket's name before it is complete. */
-  get socketNew(): string {
-    return this.#daemonFile('.new');
-  }
-
-  get leaving(): string {
-    return this.#daemonFile('.leaving');
-  }
-
-  get lock(): string {
-    return this.#daemonFile('.lock');
   }
 
   get containers(): string {
@@ -65,13 +44,5 @@ export class RunPaths {
 
   get monitorProgram(): string {
     return path.join(this.libraryDirectory, 'lxcri-monitor');
-  }
-
-  socketOf(build: string): string {
-    return path.join(this.runDirectory, 'daemon', `${build}.sock`);
-  }
-
-  #daemonFile(suffix: string): string {
-    return path.join(this.runDirectory, 'daemon', this.build + suffix);
   }
 }

@@ -10,14 +10,8 @@ import { toHandlerTable } from '../ttrpc/typed-service.ts';
 const UNKNOWN_EXIT_STATUS = 137;
 
 /** The launcher's own service: proto/proxmox/lxcri/v1/shim.proto. */
-export function shimHandlers(registry: ContainerRegistry, listen: (namespace: string) => Promise<void>): HandlerTable {
-  return toHandlerTable(ShimDefinition, {
-    cleanup: (request) => cleanUp(request, registry),
-    listen: async ({ namespace }) => {
-      await listen(checkIdentifier(namespace, 'namespace'));
-      return {};
-    },
-  });
+export function shimHandlers(registry: ContainerRegistry): HandlerTable {
+  return toHandlerTable(ShimDefinition, { cleanup: (request) => cleanUp(request, registry) });
 }
 
 /** For `containerd-shim-lxcri-v1 delete`, which containerd runs when it has given a container up. */

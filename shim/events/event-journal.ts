@@ -44,6 +44,11 @@ export class EventJournal {
     this.#path = file;
   }
 
+  /** The file's name, which no other journal of the namespace has or had. */
+  get name(): string {
+    return path.basename(this.#path);
+  }
+
   async add({ number, target, event }: JournalEntry): Promise<void> {
     await this.#append({ add: number, target, event });
   }

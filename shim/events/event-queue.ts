@@ -26,6 +26,8 @@ export class EventQueue {
   readonly #writes = new SerialQueue();
   readonly #entries: JournalEntry[] = [];
   #last = 0;
+  /** Events on their way to the disk. */
+  #adding = 0;
   #sending = false;
   #discarded = false;
   #removed = false;
@@ -55,7 +57,9 @@ export class EventQueue {
    */
   async add(target: EventTarget, event: TaskEvent): Promise<void> {
     const entry = { number: (this.#last += 1), target, event };
+    this.#adding += 1;
     await this.#writes.run(() => this.#write(entry));
+    this.#adding -= 1;
     this.#entries.push(entry);
     void this.#send();
   }
@@ -95,6 +99,11 @@ export class EventQueue {
     void this.#before().then(this.#finished);
   }
 
+  /** Something is not told yet, or not noted as told. */
+  get isOwing(): boolean {
+    return this.#adding > 0 || this.#entries.length > 0 || this.#finishing;
+  }
+
   async #before(): Promise<void> {
     await this.#options.after;
   }
@@ -123,11 +132,24 @@ export class EventQueue {
     }
   }
 
+  /** Unique among all events of all containers. */
+  #keyOf({ number }: JournalEntry): string {
+    const { namespace, journal } = this.#options;
+    return `${namespace}/${journal.name}#${number}`;
+  }
+
+  /** Only once it is on disk may the answer be forgotten: the next daemon would send the event again. */
+  async #record(entry: JournalEntry): Promise<void> {
+    const { journal, publisher } = this.#options;
+    if (!this.#discarded) await journal.markSent(entry);
+    publisher(entry.target).recorded(this.#keyOf(entry));
+  }
+
   async #sendOne(entry: JournalEntry): Promise<void> {
     const { namespace, id, publisher, logger } = this.#options;
     for (let delay = FIRST_RETRY_MS; !this.#discarded; delay = Math.min(2 * delay, LAST_RETRY_MS)) {
       try {
-        await publisher(entry.target).publish(namespace, entry.event);
+        await publisher(entry.target).publish(namespace, entry.event, this.#keyOf(entry));
         break;
       } catch (error) {
         const context = { namespace, id, topic: entry.event.topic, err: error };
@@ -139,6 +161,6 @@ export class EventQueue {
         await new Promise((resolve) => setTimeout(resolve, delay).unref());
       }
     }
-    if (!this.#discarded) await this.#writes.run(() => this.#options.journal.markSent(entry)).catch(() => undefined);
+    await this.#writes.run(() => this.#record(entry)).catch(() => undefined);
   }
 }

@@ -1,64 +1,73 @@
 import { exec } from '../../common/exec.ts';
 import { Code, invalidArgument, StatusError } from '../../common/errors.ts';
-import { EventsDefinition } from '../../proto/gen/containerd/services/events/ttrpc/v1/events.ts';
+import { EventsDefinition, ForwardRequest } from '../../proto/gen/containerd/services/events/ttrpc/v1/events.ts';
 import { Any } from '../../proto/gen/google/protobuf/any.ts';
-import { Client } from '../ttrpc/client.ts';
-import { toServiceClient } from '../ttrpc/typed-service.ts';
+import { payloadOf } from '../ttrpc/client.ts';
+import { encodeRequestFrame } from '../ttrpc/envelope.ts';
+import { HEADER_BYTES, MAX_DATA_BYTES, oversizeMessage } from '../ttrpc/frame.ts';
+import type { Courier } from './courier.ts';
 import type { EventTarget, TaskEvent } from './event.ts';
 
 /** As containerd's own publisher has it: runtime/v2/shim/publisher.go. */
 const TIMEOUT_MS = 5_000;
 
-/** Sends one event to a containerd; throws if it was not taken. */
+/** Sends events to a containerd. */
 export interface Publisher {
-  publish(namespace: string, event: TaskEvent): Promise<void>;
-  close(): void;
+  /** Throws if the event was not taken. `key` tells it from all others, also in a later daemon. */
+  publish(namespace: string, event: TaskEvent, key: string): Promise<void>;
+  /** It is on disk that the event was taken, or refused: it will not be sent again. */
+  recorded(key: string): void;
 }
 
 /** @throws StatusError a refusal (isRefusal), if there is no containerd to send to. */
-export function createPublisher(target: EventTarget): Publisher {
-  if (target.ttrpc !== '') return new TtrpcPublisher(target.ttrpc.replace(/^unix:\/\//, ''));
+export function createPublisher(target: EventTarget, courier: Courier): Publisher {
+  if (target.ttrpc !== '') return new TtrpcPublisher(target.ttrpc.replace(/^unix:\/\//, ''), courier);
   if (target.grpc !== '' && target.binary !== '') return new CommandPublisher(target);
   throw invalidArgument('containerd gave neither TTRPC_ADDRESS nor -publish-binary: its events have nowhere to go');
 }
 
-/** Over containerd's event service on TTRPC_ADDRESS; one connection, made anew after it broke. */
+/** Over containerd's event service on TTRPC_ADDRESS. */
 class TtrpcPublisher implements Publisher {
-  readonly #path: string;
-  #client: Promise<Client> | undefined;
+  readonly #address: string;
+  readonly #courier: Courier;
 
-  constructor(path: string) {
-    this.#path = path;
+  constructor(address: string, courier: Courier) {
+    this.#address = address;
+    this.#courier = courier;
   }
 
-  async publish(namespace: string, { timestamp, topic, typeUrl, value }: TaskEvent): Promise<void> {
-    this.#client ??= Client.connect(this.#path);
-    const connection = this.#client;
+  async publish(namespace: string, event: TaskEvent, key: string): Promise<void> {
+    const response = await this.#courier.forward(key, this.#address, encodeForward(namespace, event));
     try {
-      const client = await connection;
-      const envelope = { timestamp, namespace, topic, event: { typeUrl, value: Buffer.from(value) } };
-      await toServiceClient(EventsDefinition, client).forward({ envelope }, { timeoutMs: TIMEOUT_MS });
+      payloadOf(response);
     } catch (error) {
-      // A refusal is an answer. After anything else the next try begins with a new connection.
-      if (!isRefusal(error)) this.#drop(connection);
+      // The next try is to be sent, not to be given the same answer.
+      if (!isRefusal(error)) this.#courier.recorded(key);
       throw error;
     }
   }
 
-  close(): void {
-    if (this.#client !== undefined) this.#drop(this.#client);
+  recorded(key: string): void {
+    this.#courier.recorded(key);
   }
+}
 
-  /** Another call may have made a new connection since this one failed. */
-  #drop(connection: Promise<Client>): void {
-    if (this.#client === connection) this.#client = undefined;
-    void connection.then(
-      (client) => {
-        client.close();
-      },
-      () => undefined,
-    );
-  }
+/**
+ * The data of a request frame. It has no timeout: containerd would give the event up, perhaps after it was told to some
+ * of its clients.
+ */
+function encodeForward(namespace: string, { timestamp, topic, typeUrl, value }: TaskEvent): Uint8Array {
+  const envelope = { timestamp, namespace, topic, event: { typeUrl, value: Buffer.from(value) } };
+  const frame = encodeRequestFrame(0, {
+    service: EventsDefinition.fullName,
+    method: EventsDefinition.methods.forward.name,
+    payload: ForwardRequest.encode({ envelope }).finish(),
+    timeoutNano: 0n,
+    metadata: [],
+  });
+  const length = frame.length - HEADER_BYTES;
+  if (length > MAX_DATA_BYTES) throw invalidArgument(oversizeMessage(length));
+  return frame.subarray(HEADER_BYTES);
 }
 
 /** With `containerd publish`, for a containerd without TTRPC_ADDRESS. */
@@ -78,8 +87,8 @@ class CommandPublisher implements Publisher {
     });
   }
 
-  close(): void {
-    // Nothing is kept open.
+  recorded(): void {
+    // Nothing is kept.
   }
 }
 

@@ -37,6 +37,8 @@ export type MonitorMessage =
   | { readonly type: 'checkpointed'; readonly status: number }
   /** By number. */
   | { readonly type: 'streams'; readonly streams: readonly StreamIdentity[] }
+  /** The last word of a monitor that was told to sleep. */
+  | { readonly type: 'asleep' }
   | { readonly type: 'warning'; readonly text: string };
 
 /** What it says of an exec. `failed`: nothing of it was started. */
@@ -68,6 +70,7 @@ const FORMS: readonly (readonly [form: RegExp, parse: (...words: string[]) => Mo
   [/^exec (\S+) released(?: |$)/, execForm(() => ({ type: 'released' }))],
   [/^checkpointed (\d+)(?: |$)/, (status) => ({ type: 'checkpointed', status: Number(status) })],
   [/^streams (\d+(?: \d+){8})(?: |$)/, (words = '') => ({ type: 'streams', streams: parseStreams(words.split(' ')) })],
+  [/^asleep(?: |$)/, () => ({ type: 'asleep' })],
   [/^warning (.*)$/s, (text = '') => ({ type: 'warning', text })],
 ];
 
@@ -91,6 +94,8 @@ export interface MonitorStatus {
   readonly started: boolean;
   readonly init: ProcessIdentity;
   readonly exit: ExitRecord | undefined;
+  /** How often the kernel had killed in it for want of memory when it ended. */
+  readonly oomCount: bigint;
 }
 
 /** @throws Error for a file that no monitor wrote. */
@@ -114,6 +119,7 @@ export function parseMonitorStatus(text: string): MonitorStatus {
     started: lines.get('started')?.[0] === '1',
     init: parseProcess(lines.get('pid') ?? []),
     exit: exit === undefined ? undefined : parseExit(exit),
+    oomCount: BigInt(lines.get('oom')?.[0] ?? 0),
   };
 }
 

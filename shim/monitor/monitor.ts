@@ -62,6 +62,11 @@ export class Monitor {
     this.#stream.write(`${command}\n`);
   }
 
+  /** Lets go of the connection, which is then closed as if the monitor had done it. */
+  close(): void {
+    this.#stream.destroy();
+  }
+
   #receive(chunk: string): void {
     const lines = (this.#rest + chunk).split('\n');
     this.#rest = lines.pop() ?? '';

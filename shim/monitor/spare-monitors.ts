@@ -23,6 +23,7 @@ export class SpareMonitors {
   #spare: Duplex | undefined;
   #refill: NodeJS.Timeout | undefined;
   #closed = false;
+  #isPreparing = false;
 
   constructor(programs: MonitorPrograms) {
     this.#programs = programs;
@@ -36,10 +37,15 @@ export class SpareMonitors {
     return spare?.writable === true ? spare : this.#start();
   }
 
+  /** One is being started, or is about to be. */
+  get isPreparing(): boolean {
+    return this.#isPreparing || this.#refill !== undefined;
+  }
+
   /** Lets the spare go. */
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#refill);
+    this.#cancelRefill();
     this.#spare?.destroy();
     this.#spare = undefined;
   }
@@ -50,17 +56,26 @@ export class SpareMonitors {
   }
 
   #refillIn(milliseconds: number): void {
-    clearTimeout(this.#refill);
+    this.#cancelRefill();
     this.#refill = setTimeout(() => {
+      this.#refill = undefined;
       void this.prepare();
     }, milliseconds);
     this.#refill.unref();
   }
 
+  #cancelRefill(): void {
+    clearTimeout(this.#refill);
+    this.#refill = undefined;
+  }
+
+  /** Does nothing if there is one already. */
   async prepare(): Promise<void> {
-    if (!this.#mayKeepSpare()) return;
+    if (!this.#mayKeepSpare() || this.#isPreparing) return;
+    this.#isPreparing = true;
     // Whoever needs one tries again, and reports the error.
     const spare = await this.#start().catch(() => undefined);
+    this.#isPreparing = false;
     if (this.#mayKeepSpare()) this.#spare = spare;
     else spare?.destroy();
   }

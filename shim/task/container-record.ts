@@ -25,7 +25,7 @@ export interface ContainerRecord {
   readonly criu?: CriuOptions | undefined;
   /** The directory of the checkpoint that it is restored of. */
   readonly checkpoint?: string | undefined;
-  /** The build of the daemon that created it, or took it over last. */
+  /** The build of the daemon that created it. */
   readonly build: string;
   /** The name of its event journal: journal-name.ts. */
   readonly journal: string;

@@ -10,6 +10,7 @@ import type { RunPaths } from '../daemon/paths.ts';
 import { EventJournal } from '../events/event-journal.ts';
 import { EventQueue } from '../events/event-queue.ts';
 import { parseEventTarget, type EventTarget } from '../events/event.ts';
+import type { Courier } from '../events/courier.ts';
 import { createPublisher, type Publisher } from '../events/publisher.ts';
 import { parseMonitorStatus, type ExitRecord } from '../monitor/messages.ts';
 import { Plan } from '../monitor/plan.ts';
@@ -31,6 +32,8 @@ export interface RegistryOptions {
   readonly paths: RunPaths;
   readonly backend: Backend;
   readonly logger: Logger;
+  /** Brings events to containerd. */
+  readonly courier: Courier;
   /** A path of the host's network namespace, in which this process may not be. */
   readonly hostNetwork?: string;
 }
@@ -53,12 +56,41 @@ export class ContainerRegistry {
   readonly #publishers = new Map<string, Publisher>();
   /** The newest queue of each id that still has events to send: a container of the same id sends after it. */
   readonly #queues = new Map<string, EventQueue>();
+  /** All queues that may still get events, or send some. */
+  readonly #unfinished = new Set<EventQueue>();
 
   constructor(options: RegistryOptions) {
     const { paths, backend } = options;
     this.#options = options;
     this.#monitors = new SpareMonitors({ monitor: paths.monitorProgram, driver: backend.driver, init: backend.init });
+  }
+
+  /** Gets ready for a container that is about to be created. */
+  prepare(): void {
     void this.#monitors.prepare();
+  }
+
+  /** Something is under way that ends sooner or later, and is better ended by this daemon than by the next one. */
+  get isBusy(): boolean {
+    if (this.#creating.size > 0 || this.#monitors.isPreparing) return true;
+    return (
+      [...this.#unfinished].some((queue) => queue.isOwing) ||
+      [...this.#containers.values()].some(({ isDumping }) => isDumping)
+    );
+  }
+
+  /**
+   * Lets go of all monitors: each wakes the keeper when it has something to tell from then on. What is to be said to one
+   * waits until `takeUp`. @returns whether all have confirmed it.
+   */
+  async letGo(timeoutMs: number): Promise<boolean> {
+    const links = [...this.#containers.values()].map(({ link }) => link);
+    return (await Promise.all(links.map((link) => link.letGo(timeoutMs)))).every(Boolean);
+  }
+
+  /** Connects to those monitors again. */
+  async takeUp(): Promise<void> {
+    await Promise.all([...this.#containers.values()].map(({ link }) => link.takeUp()));
   }
 
   get #hostNetwork(): string {
@@ -68,11 +100,6 @@ export class ContainerRegistry {
   /** Containers, and creates under way. */
   get size(): number {
     return this.#containers.size + this.#creating.size;
-  }
-
-  /** The namespaces that have containers. */
-  get namespaces(): readonly string[] {
-    return [...new Set([...this.#containers.values()].map(({ record }) => record.namespace))];
   }
 
   /**
@@ -264,7 +291,9 @@ export class ContainerRegistry {
     const publisher = (target: EventTarget) => this.#publisher(target);
     const queue = new EventQueue({ namespace, id, journal, publisher, logger, after });
     this.#queues.set(key, queue);
+    this.#unfinished.add(queue);
     void queue.finished.then(() => {
+      this.#unfinished.delete(queue);
       if (this.#queues.get(key) === queue) this.#queues.delete(key);
     });
     return queue;
@@ -287,10 +316,10 @@ export class ContainerRegistry {
     queue.finish();
   }
 
-  /** One connection for all containers of one containerd. */
+  /** One for all containers of one containerd. */
   #publisher(target: EventTarget): Publisher {
     const key = JSON.stringify(target);
-    const publisher = this.#publishers.get(key) ?? createPublisher(target);
+    const publisher = this.#publishers.get(key) ?? createPublisher(target, this.#options.courier);
     this.#publishers.set(key, publisher);
     return publisher;
   }
@@ -313,7 +342,6 @@ export class ContainerRegistry {
 
   close(): void {
     this.#monitors.close();
-    for (const publisher of this.#publishers.values()) publisher.close();
   }
 }
 

@@ -46,6 +46,7 @@ import {
   createFailed,
   startFailed,
 } from './messages.ts';
+import { readStatus } from './monitor-status.ts';
 import { MonitorLink, type MonitorOwner } from './monitor-link.ts';
 import { Pausing } from './pausing.ts';
 import { explainRestore, makeWorkDirectory } from './restoring.ts';
@@ -230,9 +231,21 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     this.#end(exit);
   }
 
-  #recoverStatus({ init, started }: MonitorStatus): void {
+  /** A monitor that nobody was connected to has left word of what happened meanwhile. */
+  async #recoverLastWords(): Promise<void> {
+    try {
+      await this.execs.reread();
+      const status = await readStatus(this.directory);
+      if (status !== undefined && this.#created.settled) this.#recoverStatus(status);
+    } catch (error) {
+      this.#context.logger.warn({ ...this.#identity, err: error }, 'what a monitor has left word of cannot be read');
+    }
+  }
+
+  #recoverStatus({ init, started, oomCount }: MonitorStatus): void {
     this.message({ type: 'created', init });
     if (started) this.message({ type: 'running' });
+    if (oomCount > 0n) this.message({ type: 'oom', count: oomCount });
   }
 
   /** @returns the init's pid. */
@@ -477,6 +490,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
         break;
       case 'signalled':
       case 'streams':
+      case 'asleep':
         break;
       case 'warning':
         this.#context.logger.warn({ ...this.#identity, text: message.text }, 'the monitor warns');
@@ -545,6 +559,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     if (!(await this.isFinished())) {
       // Or it ended as it should, and its last words went with the connection: writing to a closed one loses them.
       this.#context.logger.warn(this.#identity, 'a monitor is gone without a word; what it may have left is removed');
+      await this.#recoverLastWords();
       const exit = await this.#cleanUpAfterMonitor();
       this.#end(exit);
     }

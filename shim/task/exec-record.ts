@@ -62,13 +62,15 @@ export async function readExecs(
 async function readExec(container: string, execId: string) {
   try {
     const [, record = ''] = ((await readTextIfExists(planOf(container, execId))) ?? '').split('\0', 2);
-    const status = await readTextIfExists(path.join(directoryOf(container), execId + STATUS));
-    return {
-      record: JSON.parse(record) as ExecRecord,
-      status: status === undefined ? undefined : parseMonitorStatus(status),
-    };
+    return { record: JSON.parse(record) as ExecRecord, status: await readExecStatus(container, execId) };
   } catch {
     await removeExec(container, execId);
     return undefined;
   }
+}
+
+/** What its monitor has written of it. Undefined: it was never started. @throws Error for a file that no monitor wrote. */
+export async function readExecStatus(container: string, execId: string): Promise<MonitorStatus | undefined> {
+  const status = await readTextIfExists(path.join(directoryOf(container), execId + STATUS));
+  return status === undefined ? undefined : parseMonitorStatus(status);
 }

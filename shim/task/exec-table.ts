@@ -1,7 +1,7 @@
 import { alreadyExists, notFound } from '../../common/errors.ts';
 import type { ExecMessage, ExitRecord } from '../monitor/messages.ts';
 import { Exec, type ExecContainer } from './exec.ts';
-import { readExecs, removeExec, writeExec, type ExecPlan, type ExecRecord } from './exec-record.ts';
+import { readExecs, readExecStatus, removeExec, writeExec, type ExecPlan, type ExecRecord } from './exec-record.ts';
 import { CONTAINER_NOT_CREATED, processDoesNotExist } from './messages.ts';
 import { stateError } from './state-error.ts';
 
@@ -76,6 +76,13 @@ export class ExecTable {
       exec.recover(status);
     }
     await this.#container.announcements.forgetExecsBut(new Set(this.#execs.keys()));
+  }
+
+  /** Takes up what a monitor that is gone wrote of their ends. */
+  async reread(): Promise<void> {
+    for (const exec of this.#execs.values()) {
+      exec.recover(await readExecStatus(this.#container.directory, exec.execId));
+    }
   }
 
   /** The id of one that runs, or is being started; undefined: none is. */

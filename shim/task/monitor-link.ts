@@ -21,6 +21,15 @@ export interface MonitorOwner {
 
 const { ESRCH, EIO } = constants.errno;
 
+/** While the monitor is to tell nothing, or until its connection is made again. */
+interface Rest {
+  readonly asleep: Deferred<boolean>;
+  /** Commands that wait for its end. */
+  readonly unsent: string[];
+  /** The connection has ended, as it was agreed. */
+  isClosed: boolean;
+}
+
 /** What a container and its execs say to their monitor, over whichever connection there is. */
 export class MonitorLink {
   readonly #directory: string;
@@ -30,6 +39,9 @@ export class MonitorLink {
   #connected: Promise<void> = Promise.resolve();
   #monitor: Monitor | undefined;
   #lost = false;
+  /** A connection is gone, and it is not settled yet what that means. */
+  #isUnsettled = false;
+  #rest: Rest | undefined;
   /** Who waits to be told of the streams. */
   readonly #describing: Deferred<readonly StreamIdentity[]>[] = [];
 
@@ -60,7 +72,38 @@ export class MonitorLink {
 
   /** Says something that is not answered, or by a message. Lost if there is no monitor. */
   send(command: string): void {
-    this.#monitor?.send(command);
+    if (this.#rest === undefined) this.#monitor?.send(command);
+    else this.#rest.unsent.push(command);
+  }
+
+  /**
+   * Has the monitor tell all that it knows and close the connection; then it wakes the keeper when there is more. What is
+   * sent meanwhile waits until `takeUp`, which has to follow. @returns whether that has been done, or there is none.
+   */
+  async letGo(timeoutMs: number): Promise<boolean> {
+    if (this.#isUnsettled) return false;
+    if (this.#monitor === undefined || this.#lost) return true;
+    const rest: Rest = { asleep: new Deferred<boolean>(), unsent: [], isClosed: false };
+    this.#rest = rest;
+    const monitor = this.#monitor;
+    monitor.send('sleep');
+    const timer = setTimeout(() => {
+      // One that comes to itself later would end a connection on which more has been said.
+      monitor.close();
+    }, timeoutMs);
+    const asleep = await rest.asleep.promise;
+    clearTimeout(timer);
+    return asleep;
+  }
+
+  /** Ends what `letGo` has begun, and says what has waited. */
+  async takeUp(): Promise<void> {
+    const rest = this.#rest;
+    if (rest === undefined) return;
+    if (rest.isClosed) this.#connected = this.#settle(() => this.#connectAgain());
+    await this.#connected;
+    this.#rest = undefined;
+    for (const command of rest.unsent) this.send(command);
   }
 
   /** @returns the errno; 0: sent. `of` is an exec's prefix, or empty for the first process. */
@@ -69,7 +112,7 @@ export class MonitorLink {
     if (this.#monitor === undefined || this.#owner.ended) return ESRCH;
     const answer = new Deferred<number>();
     this.#signalled.push(answer);
-    this.#monitor.send(`${of}signal ${number}`);
+    this.send(`${of}signal ${number}`);
     return answer.promise;
   }
 
@@ -98,21 +141,55 @@ export class MonitorLink {
   }
 
   #listener(): MonitorListener {
+    let isAsleep = false;
     return {
       message: (message) => {
-        if (message.type === 'signalled') this.#signalled.shift()?.resolve(message.errno);
+        if (message.type === 'asleep') isAsleep = true;
+        else if (message.type === 'signalled') this.#signalled.shift()?.resolve(message.errno);
         else if (message.type === 'streams') this.#describing.shift()?.resolve(message.streams);
         else this.#owner.message(message);
       },
       closed: () => {
-        this.#connected = this.#reconnectOrEnd();
+        this.#closed(isAsleep);
       },
     };
+  }
+
+  #closed(isAsleep: boolean): void {
+    const rest = this.#rest;
+    if (rest !== undefined && isAsleep) {
+      rest.isClosed = true;
+      rest.asleep.resolve(true);
+      return;
+    }
+    this.#connected = this.#settle(() => this.#reconnectOrEnd());
+    rest?.asleep.resolve(false);
+  }
+
+  async #settle(action: () => Promise<void>): Promise<void> {
+    this.#isUnsettled = true;
+    try {
+      await action();
+    } finally {
+      this.#isUnsettled = false;
+    }
+  }
+
+  async #connectAgain(): Promise<void> {
+    try {
+      await this.connect();
+    } catch {
+      await this.#endWithoutMonitor();
+    }
   }
 
   /** Regular when the monitor is through. Before that, the connection alone may be lost, or somebody killed the monitor. */
   async #reconnectOrEnd(): Promise<void> {
     if (!(await this.#owner.isFinished()) && (await this.#reconnect())) return;
+    await this.#endWithoutMonitor();
+  }
+
+  async #endWithoutMonitor(): Promise<void> {
     this.#lost = true;
     this.#endDescribing();
     await this.#owner.gone();

@@ -34,6 +34,7 @@ import type { Any } from '../../proto/gen/google/protobuf/any.ts';
 import { checkIdentifier } from '../oci/container-id.ts';
 import { parseProcess, parseResources } from '../oci/parse-documents.ts';
 import type { ExitRecord } from '../monitor/messages.ts';
+import type { CallIdentity } from './call-identity.ts';
 import { readCheckpointRequest } from './checkpoint-options.ts';
 import type { ContainerRegistry } from './container-registry.ts';
 import type { ProcessStatus, TaskProcess } from './task-process.ts';
@@ -186,8 +187,12 @@ function processDetails(execId: string | undefined): Any | undefined {
   };
 }
 
-/** A method of the service as the transports see it: bytes in, bytes out. */
-export type EncodedHandler = (namespace: string, payload: Uint8Array) => Promise<Uint8Array>;
+/** A method of the service as the transports see it: bytes in, bytes out. `call` is undefined if it is never repeated. */
+export type EncodedHandler = (
+  namespace: string,
+  payload: Uint8Array,
+  call: CallIdentity | undefined,
+) => Promise<Uint8Array>;
 
 interface Codec<T> {
   encode(message: T): { finish(): Uint8Array };

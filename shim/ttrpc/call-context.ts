@@ -2,6 +2,8 @@
 export interface CallContext {
   readonly service: string;
   readonly method: string;
+  /** Which call of its connection it is. */
+  readonly streamId: number;
   /** Values by key; keys are in lower case, as Go's senders write them. */
   readonly metadata: ReadonlyMap<string, readonly string[]>;
   /** When the caller stops waiting, in milliseconds since the epoch (as Date.now()); undefined if it waits for ever. */
@@ -23,6 +25,8 @@ export interface CallContext {
 export interface ConnectionIdentity {
   /** Counts up from 1 in each server. */
   readonly id: number;
+  /** What whoever handed the connection over calls it. */
+  readonly name: string | undefined;
 }
 
 /** Answers one call: takes the request's payload and returns the reply's; what it throws becomes the call's status. */

@@ -198,7 +198,12 @@ function replyOf(frame: Frame): Uint8Array {
   if (frame.type !== MessageType.Response) {
     throw new StatusError(Code.Internal, 'ttrpc: the server sent stream data in answer to a unary call');
   }
-  const { status, payload } = parseResponse(frame.data);
+  return payloadOf(frame.data);
+}
+
+/** The payload in a response frame's data. @throws StatusError what the server answered, or Internal for no Response. */
+export function payloadOf(data: Uint8Array): Uint8Array {
+  const { status, payload } = parseResponse(data);
   if (status === undefined || status.code === Code.OK) return payload;
   throw new StatusError(knownCode(status.code), status.message);
 }

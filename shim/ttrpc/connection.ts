@@ -15,7 +15,14 @@ export interface ConnectionOwner {
   readonly logger: Logger;
   /** @throws StatusError Unimplemented if there is no such service or method. */
   resolve(service: string, method: string): UnaryHandler;
+  requestRead(): void;
   connectionClosed(connection: ServerConnection): void;
+}
+
+/** A call that still owes its answer. */
+export interface RunningCall {
+  readonly service: string;
+  readonly method: string;
 }
 
 /** The server's end of one connection: admits requests, runs their handlers at the same time, answers as they finish. */
@@ -25,18 +32,18 @@ export class ServerConnection implements FrameReceiver {
   readonly #frames: FrameSocket;
   /** Calls that still owe an answer, by stream id. */
   readonly #calls = new Map<number, ServerCall>();
-  #lastStreamId = 0;
+  #lastStreamId: number;
   #draining = false;
 
-  constructor(id: number, socket: Socket, owner: ConnectionOwner) {
-    this.identity = { id };
+  constructor(identity: ConnectionIdentity, socket: Socket, owner: ConnectionOwner, lastStreamId = 0) {
+    this.identity = identity;
     this.#owner = owner;
+    this.#lastStreamId = lastStreamId;
     this.#frames = new FrameSocket(socket, this, { writeHighWaterBytes: WRITE_HIGH_WATER_BYTES });
   }
 
-  /** Calls that still owe an answer. */
-  get activeCalls(): number {
-    return this.#calls.size;
+  get runningCalls(): readonly RunningCall[] {
+    return [...this.#calls.values()];
   }
 
   start(): void {
@@ -45,10 +52,15 @@ export class ServerConnection implements FrameReceiver {
 
   /**
    * Lets running calls finish and flushes their replies, then closes. Requests that come meanwhile are neither started
-   * nor answered, so whoever sent them may safely send them to our successor.
+   * nor answered, so whoever sent them may safely send them to our successor. A call that may be abandoned is not
+   * answered either.
    */
-  drain(): void {
+  drain(mayAbandon: (call: RunningCall) => boolean = () => false): void {
     this.#draining = true;
+    for (const call of [...this.#calls.values()].filter(mayAbandon)) {
+      this.#calls.delete(call.streamId);
+      call.abort(new StatusError(Code.Canceled, 'somebody else will answer this call'));
+    }
     this.#endWhenDrained();
   }
 
@@ -57,6 +69,7 @@ export class ServerConnection implements FrameReceiver {
   }
 
   onFrame(frame: Frame): void {
+    if (frame.type === MessageType.Request) this.#owner.requestRead();
     // Go's server ignores other types too, to leave room for later versions of the protocol.
     if (this.#draining || (frame.type !== MessageType.Request && frame.type !== MessageType.Data)) return;
     try {

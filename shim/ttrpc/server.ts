@@ -1,10 +1,11 @@
 import type { Server as Listener, Socket } from 'node:net';
 import { Code, StatusError } from '../../common/errors.ts';
 import type { HandlerTable, UnaryHandler } from './call-context.ts';
-import { ServerConnection, type ConnectionOwner } from './connection.ts';
+import { ServerConnection, type ConnectionOwner, type RunningCall } from './connection.ts';
 import { silentLogger, type Logger } from './logger.ts';
 
 export type { CallContext, ConnectionIdentity, HandlerTable, UnaryHandler } from './call-context.ts';
+export type { RunningCall } from './connection.ts';
 
 export interface ServerOptions {
   logger?: Logger;
@@ -13,6 +14,15 @@ export interface ServerOptions {
 export interface CloseOptions {
   /** How long running calls may take to finish, in milliseconds; what is left then is cut off. Without it: for ever. */
   timeoutMs?: number;
+  /** Calls that are not waited for: their clients get the answer from somebody else. */
+  mayAbandon?: (call: RunningCall) => boolean;
+}
+
+export interface ConnectionOptions {
+  /** What handlers see as the connection's name. */
+  name?: string;
+  /** The highest stream id that the client has used already, with somebody who served it before: 0 is none. */
+  lastStreamId?: number;
 }
 
 /** A ttrpc server for unary calls, on any number of listeners and connections. */
@@ -23,6 +33,7 @@ export class Server {
   readonly #listeners = new Set<Listener>();
   readonly #owner: ConnectionOwner;
   #lastConnectionId = 0;
+  #requestsRead = 0;
   #closing = false;
   /** Resolves close() once the last connection is gone. */
   #allClosed: (() => void) | undefined;
@@ -32,6 +43,9 @@ export class Server {
     this.#owner = {
       logger: this.#logger,
       resolve: (service, method) => this.#resolve(service, method),
+      requestRead: () => {
+        this.#requestsRead += 1;
+      },
       connectionClosed: (connection) => {
         this.#connections.delete(connection);
         if (this.#connections.size === 0) this.#allClosed?.();
@@ -60,12 +74,13 @@ export class Server {
    * Serves a connection that somebody else accepted. Bytes already read from it must have been `unshift`ed. From here on
    * the socket belongs to the server; while the server closes, it is closed at once.
    */
-  serveConnection(socket: Socket): void {
+  serveConnection(socket: Socket, options: ConnectionOptions = {}): void {
     if (this.#closing) {
       socket.destroy();
       return;
     }
-    const connection = new ServerConnection(++this.#lastConnectionId, socket, this.#owner);
+    const identity = { id: ++this.#lastConnectionId, name: options.name };
+    const connection = new ServerConnection(identity, socket, this.#owner, options.lastStreamId);
     this.#connections.add(connection);
     connection.start();
   }
@@ -74,11 +89,18 @@ export class Server {
     return this.#connections.size;
   }
 
+  /** Request frames of all connections, now and before, whatever has become of them. */
+  get requestsRead(): number {
+    return this.#requestsRead;
+  }
+
   /** Calls of all connections that still owe an answer. */
   get activeCalls(): number {
-    let calls = 0;
-    for (const connection of this.#connections) calls += connection.activeCalls;
-    return calls;
+    return this.runningCalls.length;
+  }
+
+  get runningCalls(): readonly RunningCall[] {
+    return [...this.#connections].flatMap((connection) => connection.runningCalls);
   }
 
   /**
@@ -100,7 +122,7 @@ export class Server {
         resolve();
       };
     });
-    for (const connection of [...this.#connections]) connection.drain();
+    for (const connection of [...this.#connections]) connection.drain(options.mayAbandon);
     if (this.#connections.size > 0) await closed;
     clearTimeout(timer);
   }

@@ -14,6 +14,7 @@ import { LxcBackend } from '../../shim/backends/lxc/lxc-backend.ts';
 import { RunPaths } from '../../shim/daemon/paths.ts';
 import { ContainerRegistry } from '../../shim/task/container-registry.ts';
 import { busyboxRootfs, writeRootfs } from '../support/busybox-rootfs.ts';
+import { DirectCourier } from '../support/direct-courier.ts';
 import { eventually } from '../support/eventually.ts';
 import { DIST_BIN } from '../support/runtimes.ts';
 import { createRequest } from '../support/shim-host.ts';
@@ -43,7 +44,8 @@ test.before(async (t) => {
     hierarchies: [unified],
     hugePageSizes: [],
   });
-  const registry = new ContainerRegistry({ paths, backend, logger: createLogger('silent') });
+  const courier = new DirectCourier();
+  const registry = new ContainerRegistry({ paths, backend, logger: createLogger('silent'), courier });
   t.context = { dir, unified, registry };
 });
 

@@ -50,6 +50,13 @@ void tell_container(struct monitor *monitor)
 		tell_end(monitor);
 }
 
+/* With all that a daemon that comes too late cannot be told. */
+static void record_end(struct monitor *monitor)
+{
+	monitor->init.oom_count = monitor->oom_count;
+	write_status(&monitor->init);
+}
+
 /* Told when nothing of the container runs any more. */
 static void stopped(struct monitor *monitor)
 {
@@ -65,7 +72,7 @@ static void stopped(struct monitor *monitor)
 	if (init->failed)
 		release_streams(init);
 	else
-		write_status(init);
+		record_end(monitor);
 	tell_end(monitor);
 }
 

@@ -6,16 +6,18 @@
  *                       exited STATUS SECONDS NANOSECONDS | signalled ERRNO | oom COUNT | warning TEXT
  *                       checkpointed STATUS | streams MODE MOUNT INODE MODE MOUNT INODE MODE MOUNT INODE
  *                       exec ID running PID START-TIME | exec ID failed ERRNO TEXT |
- *                       exec ID exited STATUS SECONDS NANOSECONDS | exec ID released
+ *                       exec ID exited STATUS SECONDS NANOSECONDS | exec ID released | asleep
  *   daemon -> monitor   start | signal NUMBER | close-stdin | resize ROWS COLUMNS | abort | release
  *                       restore NETWORK | checkpoint NETWORK | await-checkpoint | abort-checkpoint |
- *                       describe-streams |
+ *                       describe-streams | sleep |
  *                       exec ID start ROWS COLUMNS NETWORK | exec ID signal NUMBER | exec ID close-stdin |
  *                       exec ID resize ROWS COLUMNS | exec ID release
  *
  * `created` has a pid of 0 for a container that criu is to restore, and comes again when it has.
  * `signal` alone is answered, whoever it is for, in the order of the questions. `release` says that nobody will read
  * what is kept of the output; for the container, it is the last that the monitor is told.
+ * `sleep` ends the connection behind `asleep`: the daemon has heard everything, and the keeper is woken when there is
+ * more to tell (wake.c), as whenever there is something to tell and nobody is connected.
  *
  * The connection's end, after `exited` or `failed`, says that everything of the container is cleaned up.
  */
@@ -37,19 +39,27 @@
 
 static void drop(struct connection *connection)
 {
-	if (connection->fd >= 0)
+	if (connection->fd >= 0) {
+		/* A child that has just been forked may have it too. */
+		shutdown(connection->fd, SHUT_RDWR);
 		close(connection->fd);
+	}
 	connection->fd = -1;
 	connection->length = 0;
 }
 
-/* Never waits: a daemon that does not read is dropped, connects again and is told everything anew. */
-static void send_line(struct connection *connection, const char *line, size_t size)
+/*
+ * Never waits: a daemon that does not read is dropped, connects again and is told everything anew. False where nobody
+ * gets it.
+ */
+static bool send_line(struct connection *connection, const char *line, size_t size)
 {
 	if (connection->fd < 0)
-		return;
-	if (send(connection->fd, line, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size)
-		drop(connection);
+		return false;
+	if (send(connection->fd, line, size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size)
+		return true;
+	drop(connection);
+	return false;
 }
 
 __attribute__((format(printf, 3, 0))) static size_t
@@ -65,18 +75,39 @@ format_line(char *line, size_t room, const char *format, va_list list)
 	return length + 1;
 }
 
-void tell(struct monitor *monitor, const char *format, ...)
+/* To the monitor's audience. False where there is none. */
+__attribute__((format(printf, 2, 0))) static bool say(struct monitor *monitor, const char *format, va_list list)
 {
 	char line[GATE_TEXT + 64];
-	va_list list;
-	size_t size;
+	size_t size = format_line(line, sizeof(line), format, list);
+	bool heard = false;
 
-	va_start(list, format);
-	size = format_line(line, sizeof(line), format, list);
-	va_end(list);
 	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
 		if (!monitor->audience || monitor->audience == &monitor->connections[i])
-			send_line(&monitor->connections[i], line, size);
+			heard |= send_line(&monitor->connections[i], line, size);
+	return heard;
+}
+
+void tell(struct monitor *monitor, const char *format, ...)
+{
+	va_list list;
+	bool heard;
+
+	va_start(list, format);
+	heard = say(monitor, format, list);
+	va_end(list);
+	if (!heard && !monitor->audience)
+		wake_keeper(monitor);
+}
+
+/* Nobody is woken for it. */
+__attribute__((format(printf, 2, 3))) static void mention(struct monitor *monitor, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	say(monitor, format, list);
+	va_end(list);
 }
 
 void warn(struct monitor *monitor, const char *format, ...)
@@ -88,7 +119,7 @@ void warn(struct monitor *monitor, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, list);
 	va_end(list);
 	dprintf(STDERR_FILENO, "lxcri-monitor: WARN %s\n", text);
-	tell(monitor, "warning %s", text);
+	mention(monitor, "warning %s", text);
 }
 
 __attribute__((format(printf, 2, 3))) static void answer(struct connection *connection, const char *format, ...)
@@ -120,6 +151,7 @@ void adopt_connection(struct monitor *monitor, int fd)
 	/* All taken: the oldest kind of caller is a daemon that died unseen; make room. */
 	drop(place);
 	place->fd = fd;
+	forget_wake(monitor);
 	greet(monitor, place);
 }
 
@@ -256,6 +288,13 @@ static void answer_streams(const struct monitor *monitor, struct connection *con
 		(unsigned long long)streams[2].mount, (unsigned long long)streams[2].inode);
 }
 
+/* The daemon says nothing behind its `sleep`, so that nothing is lost. */
+static void fall_asleep(struct connection *connection)
+{
+	answer(connection, "asleep");
+	drop(connection);
+}
+
 static void run_command(struct monitor *monitor, struct connection *connection, char *line)
 {
 	if (strcmp(line, "start") == 0)
@@ -270,6 +309,8 @@ static void run_command(struct monitor *monitor, struct connection *connection, 
 		command_abort_checkpoint(monitor);
 	else if (strcmp(line, "describe-streams") == 0)
 		answer_streams(monitor, connection);
+	else if (strcmp(line, "sleep") == 0)
+		fall_asleep(connection);
 	else if (strcmp(line, "abort") == 0)
 		command_abort(monitor);
 	else if (strcmp(line, "release") == 0)

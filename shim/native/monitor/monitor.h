@@ -66,6 +66,14 @@ struct connection {
 	char line[256];
 };
 
+/* What is to be told and has not been heard. */
+struct wake {
+	bool due;
+	bool refused; /* the last try could not reach the keeper, which is there */
+	int delay_ms; /* until the next try */
+	struct timespec tried_at;
+};
+
 struct monitor {
 	const char *init_program;
 	const char *field; /* JSON path of what is done now, for errors */
@@ -116,6 +124,7 @@ struct monitor {
 	int listener, signals;
 	struct connection connections[MONITOR_MAX_CONNECTIONS];
 	const struct connection *audience; /* whom to tell; NULL: all */
+	struct wake wake;
 };
 
 /* run.c */
@@ -205,6 +214,15 @@ void announce_running(struct monitor *monitor);
 void command_abort(struct monitor *monitor);
 /* A container that could not be started: what there is of it ends. */
 void give_up(struct monitor *monitor);
+/* wake.c: the keeper, which starts a daemon when nobody listens */
+/* Something has been told to nobody. Does nothing before there is a socket on which a daemon can find us. */
+void wake_keeper(struct monitor *monitor);
+/* Tries again when it is time to. */
+void watch_wake(struct monitor *monitor, struct watch_list *list);
+/* A daemon has come, and is told everything. */
+void forget_wake(struct monitor *monitor);
+/* The keeper is there and knows nothing yet: who ends now is found by nobody. */
+bool is_waking(const struct monitor *monitor);
 /* control.c */
 int open_control(struct monitor *monitor);
 void adopt_connection(struct monitor *monitor, int fd);

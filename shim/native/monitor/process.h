@@ -50,7 +50,8 @@ struct process {
 	struct gate_failure failure;
 	int exit_status;
 	struct timespec exited_at;
-	bool released; /* who has not read its output soon after will not */
+	uint64_t oom_count; /* so often the kernel killed in its cgroup for want of memory, as far as it is recorded */
+	bool released;      /* who has not read its output soon after will not */
 	struct timespec released_at;
 };
 

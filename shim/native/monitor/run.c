@@ -115,6 +115,7 @@ void serve(struct monitor *monitor, int timeout)
 	watch_container(monitor, &list);
 	watch(&list, monitor->signals, POLLIN, on_signal, NULL);
 	watch_control(monitor, &list);
+	watch_wake(monitor, &list);
 	run_watchers(&list, monitor);
 }
 
@@ -256,6 +257,8 @@ int run_monitor(struct monitor *monitor, const char *driver, const char *init)
 	while ((settling = settle_all(monitor)) != SETTLED)
 		serve(monitor, timeout_for(settling));
 	run_stop_hooks(monitor);
+	while (is_waking(monitor))
+		serve(monitor, -1);
 	unlink("monitor.sock");
 	/* Nobody reads them any more. */
 	unlink("monitor.plan");

@@ -6,6 +6,8 @@
  *   started 0|1               (the payload was executed)
  *   pid PID START-TIME        (field 22 of /proc/PID/stat: the pair is unique until the next boot)
  *   exit STATUS SECONDS NANOSECONDS
+ *   oom COUNT                 (how often the kernel killed for want of memory, if it did; of the first process, at its
+ *                              end)
  *
  * It is replaced by rename and not synced: it need not outlive a boot, as the container does not.
  */
@@ -61,6 +63,9 @@ void write_status(const struct process *process)
 		size += snprintf(
 			text + size, sizeof(text) - (size_t)size, "exit %d %lld %ld\n", process->exit_status,
 			(long long)process->exited_at.tv_sec, process->exited_at.tv_nsec);
+	if (process->oom_count)
+		size +=
+			snprintf(text + size, sizeof(text) - (size_t)size, "oom %llu\n", (unsigned long long)process->oom_count);
 	/* A full disk must not end the container; the daemon still hears of it, and the next write may succeed. */
 	if (save(process->prefix, text, (size_t)size) < 0)
 		dprintf(STDERR_FILENO, "lxcri-monitor: WARN cannot write the status file: %s\n", strerror(errno));

@@ -10,6 +10,7 @@ import { EventQueue } from '../../../shim/events/event-queue.ts';
 import { createPublisher, type Publisher } from '../../../shim/events/publisher.ts';
 import { Server } from '../../../shim/ttrpc/server.ts';
 import { toHandlerTable } from '../../../shim/ttrpc/typed-service.ts';
+import { DirectCourier } from '../../support/direct-courier.ts';
 import { recordingLogger, type LogRecord } from '../support/recording-logger.ts';
 
 export const eventOf = (name: string): TaskEvent => ({
@@ -83,6 +84,7 @@ export interface TestQueue {
   readonly queue: EventQueue;
   readonly journal: EventJournal;
   readonly directory: string;
+  readonly courier: DirectCourier;
   readonly log: readonly LogRecord[];
   readonly add: (name: string) => Promise<void>;
 }
@@ -97,9 +99,10 @@ export function queueIn(
   const { journal = new EventJournal(directory), after } = options;
   const { logger, records } = recordingLogger();
   const publishers = new Map<string, Publisher>();
+  const courier = new DirectCourier();
   const publisher = (of: EventTarget) => {
     const key = JSON.stringify(of);
-    const found = options.publisher ?? publishers.get(key) ?? createPublisher(of);
+    const found = options.publisher ?? publishers.get(key) ?? createPublisher(of, courier);
     publishers.set(key, found);
     return found;
   };
@@ -108,7 +111,7 @@ export function queueIn(
     // Else a queue whose sink is gone would go on trying.
     await queue.discard();
     await journal.close();
-    for (const each of publishers.values()) each.close();
+    courier.close();
   });
-  return { queue, journal, directory, log: records, add: (name) => queue.add(target, eventOf(name)) };
+  return { queue, journal, directory, courier, log: records, add: (name) => queue.add(target, eventOf(name)) };
 }

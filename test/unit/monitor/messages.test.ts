@@ -74,19 +74,28 @@ test('a line that this build does not know is nothing, whatever it is', (t) => {
 
 const status = (...lines: string[]) => `${lines.join('\n')}\n`;
 
+test('the last word of a monitor that goes to sleep', (t) => {
+  t.deepEqual(parseMonitorMessage('asleep'), { type: 'asleep' });
+  t.is(parseMonitorMessage('asleepy'), undefined);
+});
+
 test('a status file is what the monitor writes', (t) => {
   t.deepEqual(parseMonitorStatus(status('phase created', 'started 0', 'pid 42 77')), {
     phase: 'created',
     started: false,
     init: { pid: 42, startTime: 77n },
     exit: undefined,
+    oomCount: 0n,
   });
   t.deepEqual(parseMonitorStatus(status('phase stopped', 'started 1', 'pid 42 77', 'exit 255 1700000000 999999999')), {
     phase: 'stopped',
     started: true,
     init: { pid: 42, startTime: 77n },
     exit: { status: 255, seconds: 1700000000n, nanoseconds: 999999999 },
+    oomCount: 0n,
   });
+  const killed = status('phase stopped', 'started 1', 'pid 42 77', 'exit 137 1700000000 0', 'oom 3');
+  t.is(parseMonitorStatus(killed).oomCount, 3n);
   t.is(parseMonitorStatus(status('phase creating', 'started 0', 'pid 0 0')).phase, 'creating');
 });
 

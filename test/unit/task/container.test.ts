@@ -344,6 +344,7 @@ const STATUS: MonitorStatus = {
   started: true,
   init: { pid: 42, startTime: 77n },
   exit: undefined,
+  oomCount: 0n,
 };
 
 test('a living monitor tells the next daemon everything', async (t) => {

@@ -6,6 +6,7 @@ import { RunPaths } from '../../../shim/daemon/paths.ts';
 import { ContainerRegistry } from '../../../shim/task/container-registry.ts';
 import { recoverContainers, recoverJournals } from '../../../shim/task/recovery.ts';
 import { BARE_BACKEND } from '../../support/bare-backend.ts';
+import { DirectCourier } from '../../support/direct-courier.ts';
 import { Sink } from '../events/support.ts';
 import { minimal } from '../oci/documents.ts';
 import { recordingLogger } from '../support/recording-logger.ts';
@@ -45,9 +46,11 @@ export class RegistryWorld {
   async daemon({ build = 'build-a', recover = true } = {}) {
     const paths = this.paths(build);
     const { logger, records } = recordingLogger();
-    const registry = new ContainerRegistry({ paths, backend: BARE_BACKEND, logger });
+    const courier = new DirectCourier();
+    const registry = new ContainerRegistry({ paths, backend: BARE_BACKEND, logger, courier });
     this.#t.teardown(() => {
       registry.close();
+      courier.close();
     });
     if (recover) {
       await recoverContainers(registry, paths, logger);

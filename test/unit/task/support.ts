@@ -11,6 +11,7 @@ import { createPublisher } from '../../../shim/events/publisher.ts';
 import type { ExitRecord } from '../../../shim/monitor/messages.ts';
 import { Container } from '../../../shim/task/container.ts';
 import type { ContainerRecord } from '../../../shim/task/container-record.ts';
+import { DirectCourier } from '../../support/direct-courier.ts';
 import { eventually } from '../../support/eventually.ts';
 import { BARE_BACKEND } from '../../support/bare-backend.ts';
 import { Sink } from '../events/support.ts';
@@ -112,11 +113,12 @@ export async function world(
   const sink = await new Sink(t, top).listen();
   const { logger, records } = recordingLogger();
   const journal = new EventJournal(path.join(top, 'events', 'hello@1'));
-  const publisher = createPublisher(sink.target);
+  const courier = new DirectCourier();
+  const publisher = createPublisher(sink.target, courier);
   const queues: EventQueue[] = [];
   t.teardown(async () => {
     await Promise.all(queues.map((queue) => queue.discard()));
-    publisher.close();
+    courier.close();
   });
   let cleanUps = 0;
   const cleanUp = () => {

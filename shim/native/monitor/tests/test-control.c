@@ -1,3 +1,4 @@
+#include "keeper.h"
 #include "monitor.h"
 #include "testing/check.h"
 #include "testing/descriptors.h"
@@ -401,6 +402,156 @@ static void the_next_daemon_finds_the_socket(void)
 	umask(mask);
 }
 
+/* ---- Sleep ---- */
+
+/* A monitor in a run directory, that a daemon can find. */
+static void enter_run_directory(void)
+{
+	enter_temp_dir();
+	enter_state_directory();
+	reset();
+	CHECK(open_control(&monitor) == 0);
+}
+
+static void leave_run_directory(void)
+{
+	close(monitor.listener);
+	release_all();
+	leave_temp_dir();
+}
+
+/* What the main loop does at each wait; returns how long it may last, in milliseconds. */
+static int pass_a_round(void)
+{
+	struct watch_list list = {0};
+
+	clear_watchers(&list);
+	watch_wake(&monitor, &list);
+	return list.patience;
+}
+
+static void a_daemon_that_goes_to_sleep_hears_everything_first(void)
+{
+	int fd, other;
+
+	reset();
+	fd = attach();
+	other = attach();
+	tell(&monitor, "running");
+	command(fd, "signal 9\nsleep\nsignal 9\n");
+	CHECK_TEXT(said(fd), "running\nsignalled 3\nasleep\n");
+	CHECK(has_ended(fd));
+	tell(&monitor, "oom 1");
+	CHECK_TEXT(said(other), "running\noom 1\n");
+	close(fd);
+	close(other);
+	release_all();
+}
+
+static void what_nobody_hears_wakes_the_keeper(void)
+{
+	int fd, keeper, before = count_descriptors();
+
+	enter_run_directory();
+	keeper = listen_as_keeper_at("../../../keeper.sock");
+	CHECK(pass_a_round() == -1);
+	fd = attach();
+	tell(&monitor, "running");
+	CHECK(!is_woken(keeper, 0));
+	command(fd, "sleep\n");
+	close(fd);
+	CHECK(!is_woken(keeper, 0));
+	tell(&monitor, "exited 0 1 2");
+	CHECK(is_woken(keeper, 0));
+	/* Once, whatever else is to be told. */
+	tell(&monitor, "oom 1");
+	CHECK(!is_woken(keeper, 0) && !is_waking(&monitor));
+	close(keeper);
+	leave_run_directory();
+	CHECK(count_descriptors() == before);
+}
+
+static void a_daemon_that_dies_unseen_is_no_audience(void)
+{
+	int fd, keeper;
+
+	enter_run_directory();
+	keeper = listen_as_keeper_at("../../../keeper.sock");
+	fd = attach();
+	close(fd);
+	tell(&monitor, "running");
+	CHECK(is_woken(keeper, 0));
+	close(keeper);
+	leave_run_directory();
+}
+
+static void warnings_wake_nobody(void)
+{
+	int keeper;
+
+	enter_run_directory();
+	keeper = listen_as_keeper_at("../../../keeper.sock");
+	warn(&monitor, "something is odd");
+	CHECK(!is_woken(keeper, 0) && pass_a_round() == -1);
+	close(keeper);
+	leave_run_directory();
+}
+
+static void the_keeper_is_woken_until_a_daemon_comes(void)
+{
+	int fd, keeper, patience;
+
+	enter_run_directory();
+	/* There is none: nobody has to wait for it. */
+	tell(&monitor, "running");
+	CHECK(!is_waking(&monitor));
+	keeper = listen_as_keeper_at("../../../keeper.sock");
+	for (int delay = 100; delay <= 400; delay *= 2) {
+		patience = pass_a_round();
+		CHECK(patience > 0 && patience <= delay);
+		sleep_ms(patience);
+		pass_a_round();
+		CHECK(is_woken(keeper, 0));
+	}
+	fd = attach();
+	CHECK(pass_a_round() == -1);
+	close(fd);
+	close(keeper);
+	leave_run_directory();
+}
+
+/* It never says less often than every five seconds. */
+static void the_tries_do_not_become_rarer_for_ever(void)
+{
+	enter_run_directory();
+	tell(&monitor, "running");
+	for (int round = 0; round < 20; round++) {
+		monitor.wake.tried_at.tv_sec -= 10;
+		CHECK(pass_a_round() <= 5000);
+	}
+	CHECK(pass_a_round() > 4000);
+	leave_run_directory();
+}
+
+static void who_ends_waits_for_a_keeper_that_is_busy(void)
+{
+	int keeper;
+
+	enter_run_directory();
+	keeper = listen_as_keeper_at("../../../keeper.sock");
+	while (monitor.wake.due == false || !is_waking(&monitor)) {
+		forget_wake(&monitor);
+		tell(&monitor, "running");
+	}
+	while (is_woken(keeper, 0))
+		continue;
+	sleep_ms(pass_a_round());
+	pass_a_round();
+	CHECK(!is_waking(&monitor) && is_woken(keeper, 0));
+	close(keeper);
+	leave_run_directory();
+}
+
 static const struct check_test tests[] = {
 	{TEST(a_connection_begins_with_what_is_known)},
 	{TEST(a_failed_creation_is_told_as_that_alone)},
@@ -417,6 +568,13 @@ static const struct check_test tests[] = {
 	{TEST(a_daemon_that_dies_while_it_is_told_is_no_harm)},
 	{TEST(too_many_connections_take_the_place_of_one)},
 	{TEST(the_next_daemon_finds_the_socket)},
+	{TEST(a_daemon_that_goes_to_sleep_hears_everything_first)},
+	{TEST(what_nobody_hears_wakes_the_keeper)},
+	{TEST(a_daemon_that_dies_unseen_is_no_audience)},
+	{TEST(warnings_wake_nobody)},
+	{TEST(the_keeper_is_woken_until_a_daemon_comes)},
+	{TEST(the_tries_do_not_become_rarer_for_ever)},
+	{TEST(who_ends_waits_for_a_keeper_that_is_busy)},
 };
 
 CHECK_MAIN(tests)

@@ -4,6 +4,7 @@
  */
 #include "../common/driver.h"
 #include "../common/gate.h"
+#include "keeper.h"
 #include "monitor.h"
 #include "plans.h"
 #include "testing/check.h"
@@ -178,6 +179,9 @@ static struct world start_monitor(const char *role, const char *program)
 	if (world.monitor == 0) {
 		int own = fcntl(pair[1], F_DUPFD_CLOEXEC, 10);
 
+		/* The daemon's end has to end with the daemon. */
+		close(pair[0]);
+		close(pair[1]);
 		CHECK(dup2(own, 3) == 3);
 		close(own);
 		CHECK(chdir("/") == 0);
@@ -244,6 +248,23 @@ static struct world run_role(const char *role, const char *plan)
 static struct world run_container(const char *role)
 {
 	return run_role(role, "order|one|order|two|");
+}
+
+/* The same in a run directory with a keeper's socket, which is returned in `keeper`. */
+static struct world run_kept_container(const char *role, int *keeper)
+{
+	struct world world;
+	char line[128];
+
+	enter_temp_dir();
+	*keeper = listen_as_keeper();
+	enter_state_directory();
+	write_plan("order|one|order|two|");
+	write_text("init.plan", "arg");
+	world = start_monitor(role, "/proc/self/exe");
+	snprintf(line, sizeof(line), "run %s/containers/default/hello\n", temp_dir);
+	send_text(world.control, line);
+	return world;
 }
 
 /* The monitor goes, and takes what it had in the directory with it. */
@@ -356,6 +377,76 @@ static void an_end_that_nobody_hears_is_on_record(void)
 	CHECK(status_of(world.monitor) == 0);
 	CHECK_HOLDS(read_text("status"), "phase stopped\nstarted 0\n");
 	CHECK_HOLDS(read_text("status"), "exit 137 ");
+	leave_temp_dir();
+}
+
+static void send_to_sleep(struct world *world)
+{
+	send_text(world->control, "sleep\n");
+	CHECK_TEXT(next_line(world->control), "asleep");
+	CHECK_TEXT(next_line(world->control), "(end)");
+	close(world->control);
+}
+
+static void a_monitor_asleep_wakes_the_keeper_when_its_container_ends(void)
+{
+	int keeper;
+	struct world world = run_kept_container("long", &keeper);
+	pid_t init = expect_created(world.control);
+
+	send_text(world.control, "start\n");
+	CHECK_TEXT(next_line(world.control), "running");
+	send_to_sleep(&world);
+	CHECK(!is_woken(keeper, 50));
+	CHECK(kill(init, SIGKILL) == 0);
+	CHECK(is_woken(keeper, PATIENCE_MS));
+	/* Nothing else keeps it here: it says so once and goes, and its files tell the rest. */
+	CHECK(status_of(world.monitor) == 0);
+	CHECK_HOLDS(read_text("status"), "phase stopped\nstarted 1\n");
+	CHECK_HOLDS(read_text("status"), "exit 137 ");
+	CHECK(access("monitor.plan", F_OK) < 0);
+	close(keeper);
+	leave_temp_dir();
+}
+
+/* Its output is kept, so that it is there when the daemon comes at last. */
+static void a_daemon_that_was_woken_is_told_what_happened(void)
+{
+	char plan[256];
+	int keeper;
+	struct world world;
+
+	enter_temp_dir();
+	keeper = listen_as_keeper();
+	enter_state_directory();
+	CHECK(mkfifo("out", 0600) == 0);
+	write_plan("stdio|1|%s/containers/default/hello/out|order|one|order|two|", temp_dir);
+	write_text("init.plan", "arg");
+	world = start_monitor("output", "/proc/self/exe");
+	snprintf(plan, sizeof(plan), "run %s/containers/default/hello\n", temp_dir);
+	send_text(world.control, plan);
+	expect_created(world.control);
+	/* The daemon is killed: it has not sent the monitor to sleep. */
+	send_text(world.control, "start\n");
+	close(world.control);
+	CHECK(is_woken(keeper, PATIENCE_MS));
+	/* A wake that is lost with the keeper is repeated. */
+	CHECK(is_woken(keeper, PATIENCE_MS));
+	while (!strstr(read_text("status"), "exit 0 "))
+		sleep_ms(5);
+	world.control = connect_again();
+	expect(world.control, "created ");
+	CHECK_TEXT(next_line(world.control), "running");
+	expect(world.control, "exited 0 ");
+	while (is_woken(keeper, 0))
+		continue;
+	/* There is no need any more. */
+	CHECK(!is_woken(keeper, 500));
+	send_text(world.control, "release\n");
+	CHECK_TEXT(next_line(world.control), "(end)");
+	close(world.control);
+	CHECK(status_of(world.monitor) == 0);
+	close(keeper);
 	leave_temp_dir();
 }
 
@@ -573,6 +664,8 @@ static const struct check_test tests[] = {
 	{TEST(one_that_was_never_started_ends_too)},
 	{TEST(a_daemon_may_go_and_another_come)},
 	{TEST(an_end_that_nobody_hears_is_on_record)},
+	{TEST(a_monitor_asleep_wakes_the_keeper_when_its_container_ends)},
+	{TEST(a_daemon_that_was_woken_is_told_what_happened)},
 	{TEST(the_first_line_may_come_in_any_pieces)},
 	{TEST(without_a_container_it_goes_with_its_daemon)},
 	{TEST(a_failure_is_told_once_and_leaves_nothing)},

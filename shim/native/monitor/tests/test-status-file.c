@@ -37,6 +37,21 @@ static void each_phase_is_written(void)
 }
 
 /* The next monitor to look, after one was killed, sees the same. */
+static void what_killed_for_want_of_memory_is_written_of(void)
+{
+	struct process process = {0};
+
+	enter_temp_dir();
+	initialize_process(&process, "", "init.plan");
+	process.phase = PHASE_STOPPED;
+	process.started = true;
+	process.oom_count = 3;
+	write_status(&process);
+	CHECK_TEXT(read_text("status"), "phase stopped\nstarted 1\npid 0 0\nexit 0 0 0\noom 3\n");
+	CHECK(read_status(&process) == 0);
+	leave_temp_dir();
+}
+
 static void what_was_written_is_read_back(void)
 {
 	enter_temp_dir();
@@ -124,6 +139,7 @@ static void a_write_that_fails_altogether_is_no_end(void)
 
 static const struct check_test tests[] = {
 	{TEST(each_phase_is_written)},
+	{TEST(what_killed_for_want_of_memory_is_written_of)},
 	{TEST(what_was_written_is_read_back)},
 	{TEST(what_is_no_status_changes_nothing)},
 	{TEST(without_room_for_a_new_file_the_old_one_is_used)},

@@ -58,6 +58,7 @@ class StandIn {
     if (word === 'run') this.run(line.slice('run '.length));
     if (word === 'start') this.start();
     if (word === 'signal') this.signal(socket, Number(argument));
+    if (word === 'sleep') socket.end('asleep\n');
     if (word === 'abort') this.exit(137);
     if (word === 'release' && this.phase === 'stopped') this.leave();
   }

@@ -4,65 +4,14 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { DeleteResponse } from "../../../containerd/task/v2/task.ts";
-import { Empty } from "../../../google/protobuf/empty.ts";
 
 /** What the launcher asks of the daemon, besides the Task service. */
-
-export interface ListenRequest {
-  namespace: string;
-}
 
 export interface CleanupRequest {
   namespace: string;
   id: string;
   bundle: string;
 }
-
-function createBaseListenRequest(): ListenRequest {
-  return { namespace: "" };
-}
-
-export const ListenRequest: MessageFns<ListenRequest> = {
-  encode(message: ListenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.namespace !== "") {
-      writer.uint32(10).string(message.namespace);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): ListenRequest {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseListenRequest();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.namespace = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
 
 function createBaseCleanupRequest(): CleanupRequest {
   return { namespace: "", id: "", bundle: "" };
@@ -143,15 +92,6 @@ export const ShimDefinition = {
       requestType: CleanupRequest as typeof CleanupRequest,
       requestStream: false,
       responseType: DeleteResponse as typeof DeleteResponse,
-      responseStream: false,
-      options: {},
-    },
-    /** Makes the socket on which this daemon serves one namespace, if it is not there yet. */
-    listen: {
-      name: "Listen",
-      requestType: ListenRequest as typeof ListenRequest,
-      requestStream: false,
-      responseType: Empty as typeof Empty,
       responseStream: false,
       options: {},
     },
