@@ -7,6 +7,8 @@ import type { BundleOptions } from './shim-bundle.ts';
 import { createRequest, ShimHost, type Shim } from './shim-host.ts';
 import { daemonOf } from './shim-processes.ts';
 
+const KEEPER = /^process \d+ \S*\/lxcri-keeper$/;
+
 /** A shim host for the tests of one file. */
 export class ShimHostFixture {
   #host: ShimHost | undefined;
@@ -44,15 +46,17 @@ export class ShimHostFixture {
   }
 
   /**
-   * Waits until nothing is left of any container; @returns what is left all the same. The daemon may live: it has
-   * callers, or lingers. That it ends is proved by stop().
+   * Waits until nothing is left of any container; @returns what is left all the same. The keeper and its daemon may
+   * live: they have callers, or linger. That they end is proved by stop().
    */
   async leftovers(): Promise<string[]> {
     let rest: string[] = [];
     await eventually(
       async () => {
         const [daemon, after] = await Promise.all([daemonOf(this.host.runDir), traces(this.host.scope)]);
-        rest = leftovers(this.#before, after).filter((trace) => !trace.startsWith(`process ${daemon ?? ''} `));
+        rest = leftovers(this.#before, after).filter(
+          (trace) => !trace.startsWith(`process ${daemon ?? ''} `) && !KEEPER.test(trace),
+        );
         return rest.length === 0 ? true : undefined;
       },
       { timeoutMs: 10_000 },
