@@ -26,6 +26,7 @@ var operations = map[string]operation{
 	"pids":    onTask(func(ctx context.Context, t containerd.Task) error { _, err := t.Pids(ctx); return err }),
 	"resize":  resize,
 	"input":   input,
+	"close":   closeInput,
 	"delete":  remove,
 	"forget":  forget,
 	"output":  output,
@@ -92,7 +93,7 @@ func (p *program) task(ctx context.Context, r request) (containerd.Task, error) 
 	if err != nil {
 		return nil, err
 	}
-	return container.Task(ctx, func(*cio.FIFOSet) (cio.IO, error) { return p.streams.find(r.Container, "") })
+	return container.Task(ctx, func(*cio.FIFOSet) (cio.IO, error) { return p.streams.attach(r.Container, "") })
 }
 
 func (p *program) process(ctx context.Context, r request) (containerd.Process, error) {
@@ -100,7 +101,7 @@ func (p *program) process(ctx context.Context, r request) (containerd.Process, e
 	if err != nil || r.Exec == "" {
 		return task, err
 	}
-	return task.LoadProcess(ctx, r.Exec, func(*cio.FIFOSet) (cio.IO, error) { return p.streams.find(r.Container, r.Exec) })
+	return task.LoadProcess(ctx, r.Exec, func(*cio.FIFOSet) (cio.IO, error) { return p.streams.attach(r.Container, r.Exec) })
 }
 
 func onTask(do func(context.Context, containerd.Task) error) operation {
@@ -182,17 +183,18 @@ func resize(ctx context.Context, p *program, r request, _ *answer) error {
 	return process.Resize(ctx, 120, 40)
 }
 
-// input writes the text to the process's stdin, which then ends.
-func input(ctx context.Context, p *program, r request, _ *answer) error {
-	process, err := p.process(ctx, r)
-	if err != nil {
-		return err
-	}
+// input writes the text to the process's stdin, which stays open.
+func input(_ context.Context, p *program, r request, _ *answer) error {
 	found, err := p.streams.find(r.Container, r.Exec)
 	if err != nil {
 		return err
 	}
-	if err := found.write(ctx, r.Text); err != nil {
+	return found.write(r.Text)
+}
+
+func closeInput(ctx context.Context, p *program, r request, _ *answer) error {
+	process, err := p.process(ctx, r)
+	if err != nil {
 		return err
 	}
 	return process.CloseIO(ctx, containerd.WithStdinCloser)

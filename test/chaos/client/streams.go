@@ -21,7 +21,6 @@ const keptBytes = 4096
 // and every object of its client's.
 type stream struct {
 	config cio.Config
-	in     sync.Mutex
 	mutex  sync.Mutex
 	change *sync.Cond
 	file   *os.File
@@ -61,7 +60,7 @@ func (table *streamTable) open(dir string, r request) (cio.IO, error) {
 		}
 	}
 	s.readers = 1
-	go s.read()
+	go s.read(os.O_RDONLY) // waits for a writer
 	table.streams[key(r.Container, r.Exec)] = s
 	return s, nil
 }
@@ -73,6 +72,14 @@ func (table *streamTable) find(container, exec string) (*stream, error) {
 		return found, nil
 	}
 	return nil, errdefs.ErrNotFound
+}
+
+// attach is find for containerd's client, which has nothing to do with streams; others' containers have none here.
+func (table *streamTable) attach(container, exec string) (cio.IO, error) {
+	if found, err := table.find(container, exec); err == nil {
+		return found, nil
+	}
+	return &stream{}, nil
 }
 
 // drop removes the streams of a container and of its execs.
@@ -94,8 +101,8 @@ func (s *stream) Wait()              {}
 func (s *stream) Close() error       { return nil }
 
 // read runs until nobody writes any more, or the reader vanishes.
-func (s *stream) read() {
-	file, err := os.OpenFile(s.config.Stdout, os.O_RDONLY, 0) // waits for a writer
+func (s *stream) read(how int) {
+	file, err := os.OpenFile(s.config.Stdout, how, 0)
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	defer func() {
@@ -168,7 +175,7 @@ func (s *stream) reopen() {
 		s.gone, s.file = false, nil
 		if s.readers == 0 {
 			s.readers++
-			go s.read()
+			go s.read(os.O_RDONLY | syscall.O_NONBLOCK) // where nobody writes any more, that is the end
 		}
 	})
 }
@@ -192,25 +199,15 @@ func (s *stream) drop() {
 	}
 }
 
-// write waits for whoever reads stdin.
-func (s *stream) write(ctx context.Context, text string) error {
-	done := make(chan error, 1)
-	go func() {
-		s.in.Lock()
-		defer s.in.Unlock()
-		file, err := os.OpenFile(s.config.Stdin, os.O_WRONLY, 0)
-		if err == nil {
-			_, err = file.WriteString(text)
-			file.Close()
-		}
-		done <- err
-	}()
-	select {
-	case err := <-done:
+// write takes no longer than a FIFO has room, whether somebody reads it or not.
+func (s *stream) write(text string) error {
+	file, err := os.OpenFile(s.config.Stdin, os.O_RDWR|syscall.O_NONBLOCK, 0)
+	if err != nil {
 		return err
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+	defer file.Close()
+	_, err = file.WriteString(text)
+	return err
 }
 
 // until waits for the end of the output or, if there is a text, until that has come.
