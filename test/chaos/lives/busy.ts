@@ -80,11 +80,17 @@ export class BusyLife extends Life {
       { exec, args, terminal, stdin: input !== undefined },
       (status) => status !== 'none',
     );
-    if (added.outcome !== 'done') { this.#mayHave(exec, '/tasks/exec-added'); return; }
+    if (added.outcome !== 'done') {
+      this.#mayHave(exec, '/tasks/exec-added');
+      return;
+    }
     this.expectation.must('/tasks/exec-added', { exec });
     const started = await this.act('start', { exec }, (status) => status !== 'created' && status !== 'none');
     if (started.outcome === 'full') await this.act('delete', { exec }, (status) => status === 'none');
-    if (started.outcome !== 'done') { this.#mayHave(exec, '/tasks/exec-started', '/tasks/exit'); return; }
+    if (started.outcome !== 'done') {
+      this.#mayHave(exec, '/tasks/exec-started', '/tasks/exit');
+      return;
+    }
     this.expectation.must('/tasks/exec-started', { exec });
     this.expectation.must('/tasks/exit', { exec, exit });
     if (terminal) await this.attempt('resize', { exec });
@@ -114,7 +120,10 @@ export class BusyLife extends Life {
     const { outcome } = await this.act('pause', {}, (status) => status === 'paused');
     if (outcome !== 'done') this.expectation.may('/tasks/paused');
     else this.expectation.must('/tasks/paused');
-    if (this.isKilled()) { this.expectation.may('/tasks/resumed'); return; }
+    if (this.isKilled()) {
+      this.expectation.may('/tasks/resumed');
+      return;
+    }
     if (outcome === 'full' && (await this.look()) !== 'paused') return;
     await this.act('stats');
     const resumed = await this.act('resume', {}, (status) => status === 'running');

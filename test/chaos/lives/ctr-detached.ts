@@ -12,9 +12,8 @@ export class CtrDetachedLife extends CtrLife {
     this.hasMonitor = true;
     if (this.random.chance(0.7)) await this.#exec();
     if (this.random.chance(0.5)) await this.#pause();
-    await this.ctr(['tasks', 'kill', '--signal', 'SIGKILL', this.id]);
-    // A ctr that was cut off may not have said it.
-    await this.kill(9);
+    const { outcome } = await this.ctr(['tasks', 'kill', '--signal', 'SIGKILL', this.id]);
+    if (outcome !== 'done') await this.act('kill', { signal: 9 }, (status) => status === 'stopped');
     await this.end(137);
   }
 
@@ -37,7 +36,10 @@ export class CtrDetachedLife extends CtrLife {
     const paused = await this.ctr(['tasks', 'pause', this.id]);
     const was = paused.outcome === 'done' || (await this.look()) === 'paused';
     if (was) this.expectation.must('/tasks/paused');
-    else { this.expectation.may('/tasks/paused'); return; }
+    else {
+      this.expectation.may('/tasks/paused');
+      return;
+    }
     await this.ctr(['tasks', 'metrics', this.id]);
     const { outcome } = await this.act('resume', {}, (status) => status === 'running');
     if (outcome === 'done') this.expectation.must('/tasks/resumed');
