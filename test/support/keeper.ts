@@ -66,11 +66,14 @@ export function daemonServes(runDir: string, { not = 0 } = {}): Promise<KeeperSt
   });
 }
 
-export function daemonSleeps(runDir: string): Promise<KeeperStatus> {
-  return eventually(async () => {
-    const status = await keeperStatus(runDir);
-    return status.state === 'asleep' && status.daemon === 0 ? status : undefined;
-  });
+export function daemonSleeps(runDir: string, { timeoutMs = 20_000 } = {}): Promise<KeeperStatus> {
+  return eventually(
+    async () => {
+      const status = await keeperStatus(runDir);
+      return status.state === 'asleep' && status.daemon === 0 ? status : undefined;
+    },
+    { timeoutMs },
+  );
 }
 
 /** kill -9 of the daemon, whatever it does at this moment. @returns its pid, or 0 where there was none. */
