@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"github.com/containerd/containerd"
+	"github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/containerd/containerd/cio"
 	"github.com/containerd/containerd/errdefs"
 	"github.com/containerd/containerd/oci"
@@ -28,6 +29,7 @@ var operations = map[string]operation{
 	"input":   input,
 	"close":   closeInput,
 	"delete":  remove,
+	"release": release,
 	"forget":  forget,
 	"output":  output,
 	"stall":   onStream((*stream).stall),
@@ -66,6 +68,17 @@ func forget(ctx context.Context, p *program, r request, _ *answer) error {
 		err = container.Delete(ctx, containerd.WithSnapshotCleanup)
 	}
 	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// release lets containerd forget a task that the shim does not know any more. A containerd 1.6 that was killed between
+// the two keeps its bundle, finds it again, and believes the shim that answers; containerd's client asks for the state
+// first, and gets no further. Later ones notice by themselves.
+func release(ctx context.Context, p *program, r request, _ *answer) error {
+	_, err := p.client.TaskService().Delete(ctx, &tasks.DeleteTaskRequest{ContainerID: r.Container})
+	if err = errdefs.FromGRPC(err); errdefs.IsNotFound(err) {
 		return nil
 	}
 	return err

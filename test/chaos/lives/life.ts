@@ -196,7 +196,8 @@ export abstract class Life {
     this.expectation.must('/tasks/delete', { exit });
     const { outcome, answer } = await this.act('delete', {}, (status) => status === 'none');
     if (outcome !== 'done') throw new Trouble(describe('delete', answer));
-    if (answer.code === 0 && answer.exit !== told) throw new Trouble(`delete tells ${answer.exit}, wait ${told}`);
+    if (answer.code !== 0) await this.act('release');
+    else if (answer.exit !== told) throw new Trouble(`delete tells ${answer.exit}, wait ${told}`);
     await this.#forget();
   }
 
@@ -233,6 +234,7 @@ export abstract class Life {
       },
       { timeoutMs: BACK_MS, intervalMs: RETRY_MS },
     );
+    await this.act('release');
     await this.#forget();
   }
 }
