@@ -43,6 +43,7 @@ const stages: readonly (readonly (readonly Step[])[])[] = [
     [
       { name: 'unit tests', command: ['npm', 'run', '-s', 'test:unit'], count: countAva },
       { name: 'integration tests', command: ['npm', 'run', '-s', 'test:integration'], count: countAva },
+      { name: 'chaos', command: ['npm', 'run', '-s', 'chaos', '--', '--minutes', '3'] },
       { name: 'conformance tests', command: ['npm', 'run', '-s', 'test:conformance'], count: countAva },
       { name: 'vm tests', command: ['npm', 'run', '-s', 'test:vm'], count: countAva },
       { name: 'demo', command: ['npm', 'run', '-s', 'demo'] },

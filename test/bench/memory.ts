@@ -18,50 +18,75 @@ const SETTLE_MS = 10_000;
 
 /** What a runtime keeps in memory for idle containers: all its processes, but not the payloads. */
 export async function measureMemory(containerd: Containerd, runtime: string, containers: number): Promise<Memory> {
-  const ids = Array.from({ length: containers }, (_, index) => `idle-${index}`);
-  for (let start = 0; start < ids.length; start += AT_ONCE) {
-    const batch = ids.slice(start, start + AT_ONCE);
-    await Promise.all(batch.map((id) => startIdle(containerd, runtime, id)));
-  }
-  await sleep(SETTLE_MS);
+  const ids = await startIdle(containerd, runtime, { from: 0, to: containers });
+  await settle();
   const memory = await readMemory(containerd, containers);
-  for (const id of ids) {
-    await containerd.tryCtr(['tasks', 'rm', '--force', id]);
-    await containerd.ctr(['containers', 'rm', id]);
-  }
+  await removeIdle(containerd, ids);
   return memory;
 }
 
-async function startIdle(containerd: Containerd, runtime: string, id: string): Promise<void> {
+export const settle = () => sleep(SETTLE_MS);
+
+/** Starts containers that do nothing, a few at a time. @returns their ids. */
+export async function startIdle(
+  containerd: Containerd,
+  runtime: string,
+  { from, to }: { readonly from: number; readonly to: number },
+): Promise<string[]> {
+  const ids = Array.from({ length: to - from }, (_, index) => `idle-${from + index}`);
+  await inBatches(ids, (id) => startOne(containerd, runtime, id));
+  return ids;
+}
+
+export async function removeIdle(containerd: Containerd, ids: readonly string[]): Promise<void> {
+  await inBatches(ids, async (id) => {
+    await containerd.tryCtr(['tasks', 'rm', '--force', id]);
+    await containerd.ctr(['containers', 'rm', id]);
+  });
+}
+
+async function inBatches(ids: readonly string[], action: (id: string) => Promise<void>): Promise<void> {
+  for (let start = 0; start < ids.length; start += AT_ONCE) {
+    await Promise.all(ids.slice(start, start + AT_ONCE).map(action));
+  }
+}
+
+async function startOne(containerd: Containerd, runtime: string, id: string): Promise<void> {
   const command = ['sleep', '100000'];
   await containerd.ctr(['run', '--detach', '--null-io', '--runtime', runtime, BUSYBOX_IMAGE.name, id, ...command]);
 }
 
-async function readMemory(containerd: Containerd, containers: number): Promise<Memory> {
+/**
+ * Looks at the processes before it asks for the payloads: to be asked may wake a daemon.
+ * @throws Error unless just so many containers run.
+ */
+export async function readMemory(containerd: Containerd, containers: number): Promise<Memory> {
+  const isResident = (command: string) => containerd.scope.isResident?.(command) === true;
+  const processes = (await processesOf(containerd.marker)).filter(({ command }) => !isResident(command));
+  const sizes = await Promise.all(
+    processes.map(async ({ pid, command }) => ({ pid, command, kib: await readPss(pid) })),
+  );
   const { stdout } = await containerd.ctr(['tasks', 'ls']);
   const payloads = new Set([...stdout.matchAll(/^\S+\s+(\d+)\s+RUNNING/gm)].map(([, pid]) => Number(pid)));
   if (payloads.size !== containers) throw new Error(`only ${payloads.size} of ${containers} containers are running`);
   const programs: Record<string, { processes: number; pssKiB: number }> = {};
-  let totalKiB = 0;
-  for (const { pid, command } of await processesOf(containerd.marker)) {
-    if (payloads.has(pid) || containerd.scope.isResident?.(command) === true) continue;
-    const pssKiB = await readPss(pid);
+  for (const { command, kib } of sizes.filter(({ pid }) => !payloads.has(pid))) {
     const sum = (programs[programName(command)] ??= { processes: 0, pssKiB: 0 });
     sum.processes += 1;
-    sum.pssKiB += pssKiB;
-    totalKiB += pssKiB;
+    sum.pssKiB += kib;
   }
+  const totalKiB = Object.values(programs).reduce((total, { pssKiB }) => total + pssKiB, 0);
   return { containers, programs, totalKiB };
 }
 
-/** The proportional set size: a page that n processes share counts as an nth of it. */
-async function readPss(pid: number): Promise<number> {
+/** The proportional set size, in KiB: a page that n processes share counts as an nth of it. */
+export async function readPss(pid: number): Promise<number> {
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8');
   return Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1]);
 }
 
 /** `node … shim.cjs` is known by its script. */
-function programName(command: string): string {
+export function programName(command: string): string {
   const words = command.split(' ');
   const script = words.find((word) => word.endsWith('.cjs'));
   return path.basename(script ?? words[0] ?? command);

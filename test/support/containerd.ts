@@ -17,6 +17,12 @@ export interface ContainerdOptions {
   readonly ownNetwork?: boolean;
   /** Keep the images' layers in LayerFS, whose name as a snapshotter is `layerfs`. */
   readonly layerFs?: boolean;
+  /** Where containerd looks for shims first. */
+  readonly shimDir?: string;
+  /** More for the environment of containerd, and so of its shims. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** The run directory is a file system of its own, with these mount options. */
+  readonly runDirMount?: string;
 }
 
 export interface CtrOptions {
@@ -89,9 +95,12 @@ export class Containerd {
   readonly snapshotter: Snapshotter;
   readonly ownNetwork: boolean;
   readonly #layerFs: boolean;
+  readonly #options: ContainerdOptions;
   #daemon: ReturnType<typeof spawnContainerd> | undefined;
 
-  private constructor(dir: string, { lingerMs = 1000, layerFs = false, ownNetwork = false }: ContainerdOptions) {
+  private constructor(dir: string, options: ContainerdOptions) {
+    const { lingerMs = 1000, layerFs = false, ownNetwork = false } = options;
+    this.#options = options;
     this.dir = dir;
     this.ownNetwork = ownNetwork;
     this.snapshotter = new Snapshotter(dir);
@@ -106,6 +115,7 @@ export class Containerd {
     try {
       await writeFile(path.join(containerd.dir, 'config.toml'), configFile(containerd.dir));
       await mkdir(containerd.runDir, { mode: 0o711 });
+      await containerd.#mountRunDir();
       if (options.layerFs === true) await containerd.snapshotter.launch();
       await containerd.launch();
       await containerd.#importImages(options.images ?? [BUSYBOX_IMAGE]);
@@ -140,12 +150,15 @@ export class Containerd {
 
   /** What `ctr` and whatever else speaks to this containerd needs in its environment. */
   get environment(): Readonly<Record<string, string>> {
+    const { shimDir, environment } = this.#options;
+    const shims = shimDir === undefined ? DIST_BIN : `${shimDir}:${DIST_BIN}`;
     return {
       CONTAINERD_ADDRESS: this.address,
       CONTAINERD_NAMESPACE: this.namespace,
       LXCRI_LINGER_MS: String(this.lingerMs),
       LXCRI_RUN_DIR: this.runDir,
-      PATH: `${DIST_BIN}:${process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin'}`,
+      PATH: `${shims}:${process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin'}`,
+      ...environment,
     };
   }
 
@@ -226,8 +239,22 @@ export class Containerd {
     if (this.#daemon !== undefined) await this.#removeContainers();
     await this.terminate();
     await this.snapshotter.terminate();
+    await this.#unmountRunDir();
     const { dir, marker, lingerMs } = this;
     return cleanUp({ dir, marker, lingerMs, cgroups: [`/${this.namespace}`] });
+  }
+
+  async #mountRunDir(): Promise<void> {
+    const { runDirMount } = this.#options;
+    if (runDirMount === undefined) return;
+    await execa('mount', ['-t', 'tmpfs', '-o', runDirMount, 'tmpfs', this.runDir], { timeout: 10_000 });
+  }
+
+  /** Once nobody has anything open in it; what stays busy, cleanUp finds and tells. */
+  async #unmountRunDir(): Promise<void> {
+    if (this.#options.runDirMount === undefined) return;
+    const unmount = () => execa('umount', [this.runDir], { timeout: 10_000 }).then(() => true);
+    await eventually(unmount, { timeoutMs: this.lingerMs + 5000 }).catch(() => undefined);
   }
 
   async #removeContainers(): Promise<void> {

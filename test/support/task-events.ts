@@ -38,7 +38,7 @@ const decoders: ReadonlyMap<string, { decode(bytes: Uint8Array): Decoded }> = ne
   ['containerd.events.TaskCheckpointed', events.TaskCheckpointed],
 ]);
 
-function decodeEvent(envelope: Envelope): TaskEvent {
+export function decodeEvent(envelope: Envelope): TaskEvent {
   const type = envelope.event?.typeUrl ?? '';
   const decoder = decoders.get(type);
   if (decoder === undefined) throw new Error(`an event of an unknown type: ${JSON.stringify(type)}`);

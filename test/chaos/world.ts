@@ -1,0 +1,35 @@
+import type { Containerd } from '../support/containerd.ts';
+import type { EventTap } from './event-tap.ts';
+import type { GoClient } from './go-client.ts';
+import type { Life } from './lives/life.ts';
+import { Windows } from './windows.ts';
+
+/** What every life and every fault of a run shares. */
+export class World {
+  readonly containerd: Containerd;
+  readonly client: GoClient;
+  readonly tap: EventTap;
+  /** For streams, of our client's and of ctr's. */
+  readonly fifos: string;
+  readonly windows = new Windows();
+  /** Those that go on. */
+  readonly lives = new Set<Life>();
+  /** What was done, and how often. */
+  readonly counts = new Map<string, number>();
+  readonly failures: string[] = [];
+
+  constructor(parts: Pick<World, 'containerd' | 'client' | 'tap' | 'fifos'>) {
+    this.containerd = parts.containerd;
+    this.client = parts.client;
+    this.tap = parts.tap;
+    this.fifos = parts.fifos;
+  }
+
+  count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+
+  fail(what: string): void {
+    this.failures.push(`${new Date().toISOString().slice(11, 23)} ${what}`);
+  }
+}
