@@ -28,7 +28,7 @@ async function main(): Promise<void> {
     logger.error({ err: error }, 'a failure was not handled: a bug in the shim');
   });
 
-  let daemon: Daemon | undefined;
+  let daemon: Daemon | undefined = undefined;
   let stopping: Promise<void> | undefined;
   const stop = (why: string) => {
     // One that does not serve yet has nothing to finish.

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile } from 'node:fs/promises';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { mkdir, readFile, rename } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import { encodeKeeperFrame, FrameType, splitWords } from '../../shim/daemon/keeper-protocol.ts';
 import { Client } from '../../shim/ttrpc/client.ts';
@@ -20,19 +20,15 @@ export interface ControlFrame {
  * itself. For tests of the daemon's program alone.
  */
 export class StandInKeeper {
-  readonly runDir: string;
   readonly daemon: ChildProcess;
   readonly courier = new DirectCourier();
   readonly #relayPath: string;
-  readonly #listener: Server;
   readonly #control: Socket;
   readonly #frames: ControlFrame[] = [];
 
-  private constructor(runDir: string, relayPath: string, listener: Server, daemon: ChildProcess) {
-    this.runDir = runDir;
+  private constructor(relayPath: string, daemon: ChildProcess) {
     this.daemon = daemon;
     this.#relayPath = relayPath;
-    this.#listener = listener;
     this.#control = daemon.stdio[4] as Socket;
     const parser = new FrameParser();
     this.#control.on('error', () => undefined);
@@ -51,8 +47,10 @@ export class StandInKeeper {
     await mkdir(path.join(runDir, 'daemon'), { recursive: true, mode: 0o700 });
     const relayPath = path.join(runDir, 'daemon', `relay.${process.hrtime.bigint()}`);
     const listener = createServer();
-    listener.listen(relayPath);
+    listener.listen(`${relayPath}.new`);
     await once(listener, 'listening');
+    // Node removes the name that it gave when it closes the socket here.
+    await rename(`${relayPath}.new`, relayPath);
     const { fd } = (listener as unknown as { readonly _handle: { readonly fd: number } })._handle;
     const [, start = ''] = /\) (.*)$/s.exec(await readFile('/proc/self/stat', 'utf8')) ?? [];
     const daemon = spawn(process.execPath, program, {
@@ -67,7 +65,9 @@ export class StandInKeeper {
         ...environment,
       },
     });
-    return new StandInKeeper(runDir, relayPath, listener, daemon);
+    // The daemon alone is to accept.
+    listener.close();
+    return new StandInKeeper(relayPath, daemon);
   }
 
   /** What the daemon has sent, but for events. */
@@ -120,7 +120,6 @@ export class StandInKeeper {
   close(): void {
     this.daemon.kill('SIGKILL');
     this.#control.destroy();
-    this.#listener.close();
     this.courier.close();
   }
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { invalidArgument, unimplemented } from '../../../common/errors.ts';
-import { EventJournal } from '../../../shim/events/event-journal.ts';
+import { EventJournal, type JournalEntry } from '../../../shim/events/event-journal.ts';
 import { eventually } from '../../support/eventually.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { entryOf, NOWHERE, queueIn, Sink } from './support.ts';
@@ -56,6 +56,41 @@ test('an event is on disk when its add has resolved, and before it is sent', asy
   await eventually(async () => ((await journal.read()).pending.length === 0 ? true : undefined));
   t.deepEqual(sink.topics, topics('create'));
   t.deepEqual([...(await journal.read()).names], ['create']);
+});
+
+test('an event is sent under its own key, whose answer is not needed once it is noted as sent', async (t) => {
+  const dir = await tempDir(t);
+  const sink = await new Sink(t, dir).listen();
+  class Journal extends EventJournal {
+    override async markSent(entry: JournalEntry): Promise<void> {
+      t.false(courier.done.includes(`default/hello@1#${entry.number}`));
+      if (entry.number === 2) throw new Error('no room');
+      await super.markSent(entry);
+    }
+  }
+  const journal = new Journal(path.join(dir, 'hello@1'));
+  const { queue, add, courier } = queueIn(t, dir, sink.target, { journal });
+  for (const name of ['create', 'start', 'exit']) await add(name);
+  await eventually(() => (courier.done.length === 2 && !queue.isOwing ? true : undefined));
+  t.deepEqual(courier.sent, ['default/hello@1#1', 'default/hello@1#2', 'default/hello@1#3']);
+  t.deepEqual(
+    courier.done,
+    ['default/hello@1#1', 'default/hello@1#3'],
+    'the next daemon will ask for the second again',
+  );
+});
+
+test('a queue owes from the moment in which an event is added until it is noted as sent', async (t) => {
+  const dir = await tempDir(t);
+  const sink = await new Sink(t, dir).listen();
+  const { queue, add } = queueIn(t, path.join(dir, 'j'), sink.target);
+  t.false(queue.isOwing);
+  const adding = add('create');
+  t.true(queue.isOwing);
+  await adding;
+  t.true(queue.isOwing);
+  await eventually(() => (queue.isOwing ? undefined : true));
+  t.deepEqual(sink.topics, topics('create'));
 });
 
 test('a containerd that is away gets everything once it is back, in order and once', async (t) => {

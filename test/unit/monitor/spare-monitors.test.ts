@@ -64,6 +64,20 @@ test('a new one is made some time after one was taken, or a container is gone', 
   t.is((await log()).length, 2, 'there is one already');
 });
 
+test('it is known whether one is being made, or about to be', async (t) => {
+  const { monitors, log } = await spareMonitors(t);
+  t.false(monitors.isPreparing);
+  const preparing = [monitors.prepare(), monitors.prepare()];
+  t.true(monitors.isPreparing);
+  await Promise.all(preparing);
+  t.false(monitors.isPreparing);
+  await eventually(async () => ((await log()).length === 1 ? true : undefined));
+  await ask(t, await monitors.take());
+  t.true(monitors.isPreparing, 'the next one');
+  await eventually(() => (monitors.isPreparing ? undefined : true));
+  await eventually(async () => ((await log()).length === 2 ? true : undefined));
+});
+
 test('one that died meanwhile is not handed out', async (t) => {
   const { monitors, log } = await spareMonitors(t);
   await monitors.prepare();
