@@ -74,7 +74,7 @@ export class GrpcServices {
     try {
       const [said] = call.metadata.get(NAMESPACE_KEY);
       const namespace = namespaceOf(this.#endpoint, said?.toString(), NAMESPACE_KEY);
-      reply(null, Buffer.from(await handler(namespace, call.request)));
+      reply(null, Buffer.from(await handler(namespace, call.request, undefined)));
     } catch (error) {
       const { code, message } = StatusError.from(error);
       reply(Object.assign(new Error(message), { code, details: message }));

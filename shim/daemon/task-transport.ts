@@ -29,8 +29,12 @@ export function registerTaskServices(
 ): void {
   const entries = [...handlers].map(([method, handler]): [string, UnaryHandler] => [
     method,
-    async (payload, { metadata }) =>
-      handler(namespaceOf(endpoint, metadata.get(NAMESPACE_KEY)?.[0], NAMESPACE_KEY), payload),
+    async (payload, { metadata, connection, streamId }) =>
+      handler(
+        namespaceOf(endpoint, metadata.get(NAMESPACE_KEY)?.[0], NAMESPACE_KEY),
+        payload,
+        `${process.pid}.0/${connection.id}/${streamId}`,
+      ),
   ]);
   const table: HandlerTable = Object.fromEntries(entries);
   for (const service of TASK_SERVICES) server.register(service, table);

@@ -11,7 +11,10 @@ const TIMEOUT_MS = 5_000;
 
 /** Sends one event to a containerd; throws if it was not taken. */
 export interface Publisher {
-  publish(namespace: string, event: TaskEvent): Promise<void>;
+  /** `key` is the event's, whichever daemon sends it. */
+  publish(namespace: string, event: TaskEvent, key: string): Promise<void>;
+  /** That it was taken is on disk: nobody will send it again. */
+  recorded(key: string): void;
   close(): void;
 }
 
@@ -45,6 +48,10 @@ class TtrpcPublisher implements Publisher {
     }
   }
 
+  recorded(): void {
+    // Who receives it keeps no answers.
+  }
+
   close(): void {
     if (this.#client !== undefined) this.#drop(this.#client);
   }
@@ -76,6 +83,10 @@ class CommandPublisher implements Publisher {
       timeoutMs: TIMEOUT_MS,
       input,
     });
+  }
+
+  recorded(): void {
+    // Who receives it keeps no answers.
   }
 
   close(): void {

@@ -11,6 +11,8 @@ export interface CallContext {
    * when the connection closes. ttrpc has no message by which a caller could take back a single call.
    */
   readonly signal: AbortSignal;
+  /** Of its connection; the next call has a higher one. */
+  readonly streamId: number;
   /** The same object for all calls of one connection. */
   readonly connection: ConnectionIdentity;
   /**

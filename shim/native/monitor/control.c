@@ -9,7 +9,7 @@
  *                       exec ID exited STATUS SECONDS NANOSECONDS | exec ID released
  *                       asked CALL | exec ID asked CALL | done CALL ERRNO | greeted
  *   daemon -> monitor   start | signal NUMBER | close-stdin | resize ROWS COLUMNS | abort | release
- *                       restore NETWORK | checkpoint NETWORK | await-checkpoint | abort-checkpoint |
+ *                       restore NETWORK | checkpoint NETWORK TOKEN | await-checkpoint TOKEN | abort-checkpoint |
  *                       describe-streams |
  *                       exec ID start ROWS COLUMNS NETWORK | exec ID signal NUMBER | exec ID close-stdin |
  *                       exec ID resize ROWS COLUMNS | exec ID release |
@@ -205,6 +205,11 @@ static void answer_signal(struct monitor *monitor, struct connection *connection
 		answer(connection, "signalled %d", error);
 }
 
+static int signal_all(const struct monitor *monitor, int number)
+{
+	return monitor->init.phase == PHASE_STOPPED ? ESRCH : signal_in_cgroups(monitor, number);
+}
+
 /* What any process understands. False for another command. */
 static bool
 run_process_command(struct monitor *monitor, struct connection *connection, struct process *process, const char *line)
@@ -286,14 +291,14 @@ static void run_command(struct monitor *monitor, struct connection *connection, 
 		command_restore(monitor, line + 8);
 	else if (strncmp(line, "checkpoint ", 11) == 0)
 		command_checkpoint(monitor, line + 11);
-	else if (strcmp(line, "await-checkpoint") == 0)
-		command_await_checkpoint(monitor);
+	else if (strncmp(line, "await-checkpoint ", 17) == 0)
+		command_await_checkpoint(monitor, line + 17);
 	else if (strcmp(line, "abort-checkpoint") == 0)
 		command_abort_checkpoint(monitor);
 	else if (strcmp(line, "describe-streams") == 0)
 		answer_streams(monitor, connection);
 	else if (strncmp(line, "signal-all ", 11) == 0)
-		answer_signal(monitor, connection, signal_in_cgroups(monitor, atoi(line + 11)));
+		answer_signal(monitor, connection, signal_all(monitor, atoi(line + 11)));
 	else if (strcmp(line, "greet") == 0)
 		answer(connection, "greeted");
 	else if (strcmp(line, "abort") == 0)

@@ -9,13 +9,16 @@ import { eventually } from '../../support/eventually.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { eventOf, NOWHERE, Sink } from './support.ts';
 
+/** Of which event it is: it says nothing here. */
+const KEY = 'default/hello@1#1';
+
 test('the envelope says what, where and when', async (t) => {
   const sink = await new Sink(t, await tempDir(t)).listen();
   const publisher = createPublisher(sink.target);
   t.teardown(() => {
     publisher.close();
   });
-  await publisher.publish('k8s.io', eventOf('exit'));
+  await publisher.publish('k8s.io', eventOf('exit'), KEY);
   const [envelope] = sink.envelopes;
   t.like(envelope, { namespace: 'k8s.io', topic: '/tasks/exit', timestamp: { seconds: 1n, nanos: 2 } });
   t.is(envelope?.event?.typeUrl, 'containerd.events.Test');
@@ -25,7 +28,7 @@ test('the envelope says what, where and when', async (t) => {
 test('the address may have the form of a URL', async (t) => {
   const sink = await new Sink(t, await tempDir(t)).listen();
   const publisher = createPublisher({ ...sink.target, ttrpc: `unix://${sink.path}` });
-  await publisher.publish('default', eventOf('exit'));
+  await publisher.publish('default', eventOf('exit'), KEY);
   publisher.close();
   t.is(sink.topics.length, 1);
 });
@@ -36,19 +39,19 @@ test('one connection serves many events, and another one takes its place when it
   t.teardown(() => {
     publisher.close();
   });
-  await Promise.all(['a', 'b', 'c'].map((name) => publisher.publish('default', eventOf(name))));
+  await Promise.all(['a', 'b', 'c'].map((name) => publisher.publish('default', eventOf(name), KEY)));
   t.is(sink.connections, 1);
   sink.close();
-  await t.throwsAsync(publisher.publish('default', eventOf('d')));
+  await t.throwsAsync(publisher.publish('default', eventOf('d'), KEY));
   await sink.listen();
-  await eventually(() => publisher.publish('default', eventOf('d')).then(() => true));
+  await eventually(() => publisher.publish('default', eventOf('d'), KEY).then(() => true));
   t.is(sink.connections, 2);
 });
 
 test('nobody there: an error that is no refusal', async (t) => {
   const sink = new Sink(t, await tempDir(t));
   const publisher = createPublisher(sink.target);
-  const error = await t.throwsAsync(publisher.publish('default', eventOf('a')));
+  const error = await t.throwsAsync(publisher.publish('default', eventOf('a'), KEY));
   t.false(isRefusal(error));
 });
 
@@ -63,8 +66,8 @@ test("one event's refusal does not disturb another that is under way", async (t)
     if (topic === '/tasks/bad') throw invalidArgument('no');
     return held.promise;
   };
-  const good = publisher.publish('default', eventOf('good'));
-  const error = await t.throwsAsync(publisher.publish('default', eventOf('bad')), { instanceOf: StatusError });
+  const good = publisher.publish('default', eventOf('good'), KEY);
+  const error = await t.throwsAsync(publisher.publish('default', eventOf('bad'), KEY), { instanceOf: StatusError });
   t.is(error.code, Code.InvalidArgument);
   t.true(isRefusal(error));
   held.resolve();
@@ -80,7 +83,7 @@ test('a failure on an old connection leaves the new one alone', async (t) => {
   });
   // Two calls hang on the first connection; the containerd behind it goes.
   sink.answer = () => new Promise(() => undefined);
-  const lost = [publisher.publish('default', eventOf('a')), publisher.publish('default', eventOf('b'))];
+  const lost = [publisher.publish('default', eventOf('a'), KEY), publisher.publish('default', eventOf('b'), KEY)];
   await eventually(() => (sink.connections === 1 ? true : undefined));
   sink.close();
   sink.answer = () => undefined;
@@ -89,7 +92,7 @@ test('a failure on an old connection leaves the new one alone', async (t) => {
   await Promise.all(
     lost.map(async (call, index) => {
       await t.throwsAsync(call);
-      await publisher.publish('default', eventOf(`again-${index}`));
+      await publisher.publish('default', eventOf(`again-${index}`), KEY);
     }),
   );
   t.deepEqual(sink.topics.sort(), ['/tasks/again-0', '/tasks/again-1']);
@@ -108,7 +111,7 @@ test('without TTRPC_ADDRESS the command publishes', async (t) => {
   const dir = await tempDir(t);
   const binary = await command(dir, `printf '%s\\n' "$@" >'${dir}/args'; cat >'${dir}/input'`);
   const publisher = createPublisher({ ttrpc: '', grpc: '/run/c.sock', binary });
-  await publisher.publish('k8s.io', eventOf('exit'));
+  await publisher.publish('k8s.io', eventOf('exit'), KEY);
   publisher.close();
   t.deepEqual((await readFile(path.join(dir, 'args'), 'utf8')).trim().split('\n'), [
     ...['--address', '/run/c.sock', 'publish'],
@@ -123,7 +126,7 @@ test('a command that fails says why', async (t) => {
   const dir = await tempDir(t);
   const binary = await command(dir, 'echo no such topic >&2; exit 3');
   const publisher = createPublisher({ ttrpc: '', grpc: '/run/c.sock', binary });
-  const error = await t.throwsAsync(publisher.publish('k8s.io', eventOf('exit')), { message: /no such topic/ });
+  const error = await t.throwsAsync(publisher.publish('k8s.io', eventOf('exit'), KEY), { message: /no such topic/ });
   t.false(isRefusal(error));
 });
 
