@@ -1,8 +1,8 @@
-import { mkdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { mkdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { exec } from '../../common/exec.ts';
 import { Code, StatusError, alreadyExists, notFound } from '../../common/errors.ts';
-import { hasErrorCode, makePassableDirectory } from '../../common/files.ts';
+import { hasErrorCode, makePassableDirectory, readTextIfExists } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { CreateTaskRequest } from '../../proto/gen/containerd/task/v2/task.ts';
 import type { Backend } from '../backends/backend.ts';
@@ -11,7 +11,7 @@ import { EventJournal } from '../events/event-journal.ts';
 import { EventQueue } from '../events/event-queue.ts';
 import type { EventTarget } from '../events/event.ts';
 import { createPublisher, type Publisher } from '../events/publisher.ts';
-import { parseMonitorStatus, type ExitRecord, type MonitorStatus } from '../monitor/messages.ts';
+import { endedNow, parseMonitorStatus, type ExitRecord, type MonitorStatus } from '../monitor/messages.ts';
 import { SpareMonitors } from '../monitor/spare-monitors.ts';
 import { checkIdentifier } from '../oci/container-id.ts';
 import type { CallIdentity } from './call-identity.ts';
@@ -34,6 +34,9 @@ export interface RegistryOptions {
 
 /** Killing what a dead monitor left may have to wait for its processes: shim/native/monitor/cgroup-removal.c waits 2 s. */
 const CLEANUP_TIMEOUT_MS = 20_000;
+
+/** 128 + SIGKILL. */
+const SIGKILLED_STATUS = 137;
 
 /** How long a create may keep a removal waiting, of the 5 s that containerd gives it. */
 const CREATE_PATIENCE_MS = 1000;
@@ -225,7 +228,8 @@ export class ContainerRegistry {
     if (kept !== undefined) return kept;
     if (container === undefined) {
       await this.#removeUnreadable(namespace, id);
-      return undefined;
+      const { pid = 0, exit } = this.#answers.findAbandonment(processName(namespace, id, '')) ?? {};
+      return exit === undefined ? undefined : { pid, exit };
     }
     const exit = await container.abandon(call);
     await this.#forget(container);
@@ -339,7 +343,10 @@ export class ContainerRegistry {
     await exec(this.#options.paths.monitorProgram, ['--cleanup', directory, this.#hostNetwork], {
       timeoutMs: CLEANUP_TIMEOUT_MS,
     });
-    const { exit } = parseMonitorStatus(await readFile(path.join(directory, 'status'), 'utf8'));
+    const text = await readTextIfExists(path.join(directory, 'status'));
+    // There was no container yet that could have ended.
+    if (text === undefined) return endedNow(SIGKILLED_STATUS);
+    const { exit } = parseMonitorStatus(text);
     if (exit === undefined) throw new Error(`${directory}/status has no exit after a cleanup`);
     return exit;
   }

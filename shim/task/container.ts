@@ -470,10 +470,10 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   }
 
   /** Whoever asks again, for this or for its creation, finds no container that would tell. */
-  async #keepAnswer(call: CallIdentity | undefined, exit: ExitRecord): Promise<void> {
+  async #keepAnswer(call: CallIdentity | undefined, exit: ExitRecord, isAbandonment = false): Promise<void> {
     const { namespace, id, journal, call: creation } = this.record;
     const process = processName(namespace, id, '');
-    await this.answers.keep({ call, creation, of: journal, process, pid: this.pid, exit });
+    await this.answers.keep({ call, creation, of: journal, process, isAbandonment, pid: this.pid, exit });
   }
 
   /** That was begun, and has to be brought to its end. */
@@ -498,7 +498,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
       if (this.#removed !== undefined) return this.#removed;
       const exit = await this.#stopAndClean();
       await this.announcements.discard();
-      await this.#keepAnswer(call, exit);
+      await this.#keepAnswer(call, exit, true);
       await this.#remove(exit);
       return exit;
     });

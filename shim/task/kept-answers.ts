@@ -16,6 +16,8 @@ export interface KeptAnswer {
   readonly creation?: CallIdentity | undefined;
   /** The process that was removed, as clients name it: processName. */
   readonly process?: string;
+  /** The container was given up: whoever asks for that of its id means this one. */
+  readonly isAbandonment?: boolean;
   readonly pid?: number;
   readonly exit?: ExitRecord | undefined;
   /** It was refused so. */
@@ -40,6 +42,7 @@ export class KeptAnswers {
   readonly #logger: Logger;
   readonly #answers = new Map<CallIdentity, KeptAnswer>();
   readonly #creations = new Map<CallIdentity, KeptAnswer>();
+  readonly #abandonments = new Map<string, KeptAnswer>();
   readonly #writes = new SerialQueue();
   #file: FileHandle | undefined;
   #size = 0;
@@ -64,7 +67,11 @@ export class KeptAnswers {
         if (answer !== undefined) this.#remember(answer);
       }
     }
-    if (this.#answers.size + this.#creations.size > 0 || texts.every((text) => text === undefined)) return;
+    if (
+      this.#answers.size + this.#creations.size + this.#abandonments.size > 0 ||
+      texts.every((text) => text === undefined)
+    )
+      return;
     await Promise.all([removeFile(this.#previous), removeFile(this.#path)]);
     this.#size = 0;
   }
@@ -79,6 +86,11 @@ export class KeptAnswers {
     return creation === undefined ? undefined : this.#creations.get(creation);
   }
 
+  /** Of the last container of that id that was given up. */
+  findAbandonment(process: string): KeptAnswer | undefined {
+    return this.#abandonments.get(process);
+  }
+
   /** How a process ended that was removed after the call had come, as far as that is known. */
   findEnd(process: string, call: CallIdentity | undefined): ExitRecord | undefined {
     if (call === undefined) return undefined;
@@ -89,7 +101,7 @@ export class KeptAnswers {
 
   /** Resolves once no crash can lose it. A full disk must not keep anything from being removed. */
   async keep(answer: KeptAnswer): Promise<void> {
-    if (answer.call === undefined && answer.creation === undefined) return;
+    if (answer.call === undefined && answer.creation === undefined && answer.isAbandonment !== true) return;
     this.#remember(answer);
     await this.#writes
       .run(() => this.#append(encode(answer)))
@@ -124,7 +136,8 @@ export class KeptAnswers {
   }
 
   #remember(answer: KeptAnswer): void {
-    const { call, creation } = answer;
+    const { call, creation, process, isAbandonment } = answer;
+    if (isAbandonment === true && process !== undefined) put(this.#abandonments, process, answer);
     if (call !== undefined) put(this.#answers, call, answer);
     if (creation !== undefined) put(this.#creations, creation, answer);
   }
@@ -135,9 +148,9 @@ export function throwIfRefused(answer: KeptAnswer | undefined): void {
   if (answer?.error !== undefined) throw new StatusError(answer.error.code, answer.error.message);
 }
 
-function put(answers: Map<CallIdentity, KeptAnswer>, call: CallIdentity, answer: KeptAnswer): void {
-  answers.delete(call);
-  answers.set(call, answer);
+function put(answers: Map<string, KeptAnswer>, key: string, answer: KeptAnswer): void {
+  answers.delete(key);
+  answers.set(key, answer);
   const [oldest] = answers.keys();
   if (answers.size > MAX_ANSWERS && oldest !== undefined) answers.delete(oldest);
 }

@@ -1,3 +1,4 @@
+import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { finalNameOf } from '../../common/atomic-file.ts';
 import { listIfExists, removeFile } from '../../common/files.ts';
@@ -31,6 +32,12 @@ export async function recoverContainers(registry: ContainerRegistry, paths: RunP
       }
     }),
   );
+  await removeEmpty(namespaces.map((namespace) => path.join(paths.containers, namespace)));
+}
+
+/** Their last container may have been removed when its daemon died. */
+async function removeEmpty(directories: readonly string[]): Promise<void> {
+  await Promise.all(directories.map((directory) => rmdir(directory).catch(() => undefined)));
 }
 
 /**

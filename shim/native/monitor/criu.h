@@ -56,7 +56,7 @@ struct criu {
 	pid_t pid; /* 0: it does not run */
 	bool restores;
 	char dump_token[CALL_MAX_ID + 1]; /* which dump that was */
-	int dump_status; /* of the last dump, as containerd counts exit statuses */
+	int dump_status;                  /* of the last dump, as containerd counts exit statuses */
 };
 
 struct monitor;

@@ -5,7 +5,7 @@
  *   phase creating|created|running|stopped
  *   started 0|1               (the payload was executed)
  *   pid PID START-TIME        (field 22 of /proc/PID/stat: the pair is unique until the next boot)
- *   exit STATUS SECONDS NANOSECONDS
+ *   exit STATUS SECONDS NANOSECONDS   (of one that was never created: of what there was of it)
  *   asked CALL                (whose call asked for its start)
  *   start-failed ERRNO TEXT   (why the payload could not be executed)
  *   done CALL ERRNO           (calls that were carried out; only with the end of the container's first process)
@@ -84,7 +84,7 @@ void write_status(const struct process *process)
 		text, sizeof(text), "phase %s\nstarted %d\npid %d %llu\n", phase_names[process->phase], process->started,
 		(int)process->pid, (unsigned long long)process->start_time);
 
-	if (process->phase == PHASE_STOPPED)
+	if (process->phase == PHASE_STOPPED || process->exited_at.tv_sec > 0)
 		size += snprintf(
 			text + size, sizeof(text) - (size_t)size, "exit %d %lld %ld\n", process->exit_status,
 			(long long)process->exited_at.tv_sec, process->exited_at.tv_nsec);

@@ -22,7 +22,9 @@ function writeStatus(directory, phase, started, end, more = []) {
 }
 
 function cleanUp(directory) {
-  writeStatus(directory, 'stopped', false, 137);
+  const file = path.join(directory, 'status');
+  const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : '';
+  if (text !== '' && !text.includes('\nexit ')) writeStatus(directory, 'stopped', false, 137);
 }
 
 class StandIn {
@@ -93,7 +95,8 @@ class StandIn {
     const exec = this.execs.get(id);
     if (word === 'start' && exec === undefined) this.startExec(id, call);
     if (word === 'start' && exec !== undefined) this.tellExec(socket, id, exec);
-    if (word === 'signal' && exec === undefined) this.done.set(call, 3);
+    if (word === 'signal' && call === undefined) socket.write(`signalled ${exec === undefined ? 3 : 0}\n`);
+    else if (word === 'signal' && exec === undefined) this.done.set(call, 3);
     if (word === 'signal' && exec !== undefined) this.endExec(id, exec);
     if (word === 'release') {
       this.execs.delete(id);
@@ -202,6 +205,7 @@ class StandIn {
   }
 
   leave() {
+    for (const name of ['monitor.sock', 'monitor.plan']) fs.rmSync(path.join(this.directory, name), { force: true });
     let open = this.connections.size;
     if (open === 0) process.exit(0);
     for (const socket of this.connections) {
