@@ -162,7 +162,7 @@ export class Exec implements TaskProcess {
     return exit;
   }
 
-  async kill(signal: number, _all = false, call?: CallIdentity): Promise<void> {
+  async kill(signal: number, ...[, call]: readonly [all: boolean, call?: CallIdentity]): Promise<void> {
     const { link } = this.#container;
     // By the same call, to an earlier daemon, a signal may have been sent already, and have ended it.
     if (this.#status === 'stopped' && !link.mayHaveDone(call)) throw notFound(PROCESS_ALREADY_FINISHED);

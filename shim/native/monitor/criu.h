@@ -13,6 +13,7 @@
 
 #include "../common/plan.h"
 #include "../common/word-list.h"
+#include "calls.h"
 
 #define CRIU_DUMP_PLAN "dump.plan"
 #define CRIU_RESTORE_PLAN "restore.plan"

@@ -42,6 +42,10 @@ async function start(mortal: MortalWorld, id: string, options: Options = {}): Pr
   return answer === DEAD ? DEAD : answer.pid > 0;
 }
 
+async function created(mortal: MortalWorld, id: string): Promise<void> {
+  await create(mortal, id);
+}
+
 async function running(mortal: MortalWorld, id: string): Promise<void> {
   await create(mortal, id);
   await start(mortal, id);
@@ -100,7 +104,7 @@ const STORIES: Readonly<Record<string, Story>> = {
     ...{ id: 'fails', before: nothing, call: create, after: nothing, topics: [], notes: [] },
   },
   start: {
-    before: async (mortal, id) => void (await create(mortal, id)),
+    before: created,
     call: start,
     after: end,
     topics: LIFE,
@@ -122,7 +126,7 @@ const STORIES: Readonly<Record<string, Story>> = {
     ...{ call: remove, after: nothing, topics: LIFE, notes: ['started'] },
   },
   'a delete of what was never started': {
-    before: async (mortal, id) => void (await create(mortal, id)),
+    before: created,
     ...{ call: remove, after: nothing, topics: ['create', 'exit', 'delete'], notes: [] },
   },
   'clean-up': {
