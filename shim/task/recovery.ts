@@ -35,7 +35,7 @@ export async function recoverContainers(registry: ContainerRegistry, paths: RunP
   await removeEmpty(namespaces.map((namespace) => path.join(paths.containers, namespace)));
 }
 
-/** Their last container may have been removed when its daemon died. */
+/** What was the last thing in them may have been removed when its daemon died. */
 async function removeEmpty(directories: readonly string[]): Promise<void> {
   await Promise.all(directories.map((directory) => rmdir(directory).catch(() => undefined)));
 }
@@ -45,7 +45,8 @@ async function removeEmpty(directories: readonly string[]): Promise<void> {
  * there are left alone.
  */
 export async function recoverJournals(registry: ContainerRegistry, paths: RunPaths, logger: Logger): Promise<void> {
-  for (const namespace of await listIfExists(paths.events)) {
+  const namespaces = await listIfExists(paths.events);
+  for (const namespace of namespaces) {
     for (const name of (await listIfExists(path.join(paths.events, namespace))).sort()) {
       const rewritten = finalNameOf(name);
       if (rewritten !== undefined) {
@@ -59,6 +60,7 @@ export async function recoverJournals(registry: ContainerRegistry, paths: RunPat
       });
     }
   }
+  await removeEmpty(namespaces.map((namespace) => path.join(paths.events, namespace)));
 }
 
 async function recoverContainer(
