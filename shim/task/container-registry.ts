@@ -100,7 +100,8 @@ export class ContainerRegistry {
   async create(namespace: string, request: CreateTaskRequest, call?: CallIdentity): Promise<Container> {
     const id = checkIdentifier(request.id, 'container id');
     const key = keyOf(namespace, id);
-    const begun = await this.#findBegun(key, call);
+    // Without waiting for anything: whoever comes next finds the creation.
+    const begun = this.#findBegun(key, call);
     if (begun !== undefined) return begun;
     if (this.#containers.has(key) || this.#creating.has(key)) throw alreadyExists(`container ${id} exists already`);
     const abort = new AbortController();
@@ -108,13 +109,13 @@ export class ContainerRegistry {
   }
 
   /** What there is of a call that has come before. @throws what it was refused with. */
-  async #findBegun(key: string, call: CallIdentity | undefined): Promise<Container | undefined> {
+  #findBegun(key: string, call: CallIdentity | undefined): Promise<Container> | undefined {
     if (call === undefined) return undefined;
     throwIfRefused(this.#answers.find(call));
     const creation = this.#creating.get(key);
     if (creation?.call === call) return creation.creating;
     const container = this.#containers.get(key);
-    if (container?.record.call === call) return container;
+    if (container?.record.call === call) return Promise.resolve(container);
     if (this.#answers.findRemoval(call) === undefined) return undefined;
     throw new StatusError(Code.Unknown, createFailed('it was deleted meanwhile'));
   }

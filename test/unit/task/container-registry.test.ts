@@ -52,6 +52,20 @@ test('an id is taken once in its namespace, also while it is being created', asy
   await nothingLeft(world);
 });
 
+test('whoever comes right after a create waits for it, whether or not it may come again', async (t) => {
+  const world = await RegistryWorld.create(t);
+  const { registry } = await world.daemon();
+  const request = await world.request('hello');
+  for (const call of [undefined, 'keeper/1/1']) {
+    const [container, removed] = await Promise.all([
+      registry.create('default', request, call),
+      registry.delete('default', 'hello'),
+    ]);
+    t.is(removed.pid, container.pid);
+  }
+  await nothingLeft(world);
+});
+
 for (const id of ['fails', 'dies']) {
   test(`of a create that ${id} nothing is left, and the next one of the id is told of`, async (t) => {
     const world = await RegistryWorld.create(t);
