@@ -30,6 +30,8 @@ export class MortalWorld {
   readonly #program: string;
   #daemon: ChildProcess | undefined;
   #calls = 0;
+  /** How many points the call had that was answered last, if it was given one to die at. */
+  lastPoints = 0;
 
   private constructor(world: RegistryWorld, program: string) {
     this.world = world;
@@ -85,6 +87,7 @@ export class MortalWorld {
       return DEAD;
     }
     if ('ready' in answer) throw new Error('a daemon is ready twice');
+    this.lastPoints = answer.points;
     if ('code' in answer) throw new StatusError(answer.code as Code, answer.message);
     return Buffer.from(answer.payload, 'base64');
   }
