@@ -47,7 +47,7 @@ export class Daemon implements Sleeper {
     this.#warmUp = warmUp;
     this.#relay = new RelayServer({
       handlers: taskHandlers(new TaskService(registry)),
-      shim: shimHandlers(registry),
+      shim: shimHandlers(registry, keeper.text),
       keeper: keeper.text,
       logger,
     });

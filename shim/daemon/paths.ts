@@ -38,6 +38,11 @@ export class RunPaths {
     return path.join(this.runDirectory, 'events');
   }
 
+  /** The answers that may be asked for again: shim/task/kept-answers.ts. */
+  get answers(): string {
+    return path.join(this.runDirectory, 'answers');
+  }
+
   journal(namespace: string, name: string): string {
     return path.join(this.events, namespace, name);
   }

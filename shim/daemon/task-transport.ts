@@ -26,6 +26,7 @@ export function registerTaskServices(
   for (const service of TASK_SERVICES) server.register(service, table);
 }
 
-function identify(keeper: string, { connection, streamId }: CallContext): CallIdentity | undefined {
+/** Undefined for a call that no other daemon will ever be given. */
+export function identify(keeper: string, { connection, streamId }: CallContext): CallIdentity | undefined {
   return connection.name === undefined ? undefined : `${keeper}/${connection.name}/${streamId}`;
 }

@@ -11,14 +11,18 @@ export interface JournalEntry {
   readonly number: number;
   readonly target: EventTarget;
   readonly event: TaskEvent;
+  /** What tells it from others of its name: whose call brought it about, or how often it had happened by then. */
+  readonly mark?: string;
 }
 
 /** What a journal tells the daemon that comes next. */
 export interface JournalContents {
   /** What is owed, in order. */
   readonly pending: readonly JournalEntry[];
-  /** The names (`create`, `start`, …) of all events that were added, but those of forgotten execs. */
+  /** The names (`create`, `start`, …) of all events that were added, but those of forgotten execs; the latest last. */
   readonly names: ReadonlySet<string>;
+  /** Of the latest event of each name that has one. */
+  readonly marks: ReadonlyMap<string, string>;
   /** The number of the last event. */
   readonly last: number;
 }
@@ -49,13 +53,13 @@ export class EventJournal {
     return path.basename(this.#path);
   }
 
-  async add({ number, target, event }: JournalEntry): Promise<void> {
-    await this.#append({ add: number, target, event });
+  async add(entry: JournalEntry): Promise<void> {
+    await this.#append(toRecord(entry));
   }
 
   /** containerd has it, or will never take it; and so it is with all before it. */
-  async markSent({ number, event }: JournalEntry): Promise<void> {
-    await this.#append({ sent: number, name: eventName(event) });
+  async markSent({ number, event, mark }: JournalEntry): Promise<void> {
+    await this.#append({ sent: number, name: eventName(event), ...markOf(mark) });
   }
 
   /** Forgets which events an exec has had, up to that number: another one may get its id. */
@@ -100,8 +104,9 @@ export class EventJournal {
 
   /** Execs that come and go must not let the file grow for ever. */
   async #compact(): Promise<void> {
-    const { pending, names, last } = await this.read();
-    const text = [...pending.map(toRecord), { last, names: [...names] }].map(encodeRecord).join('');
+    const { pending, names, marks, last } = await this.read();
+    const all = { last, names: [...names], marks: Object.fromEntries(marks) };
+    const text = [...pending.map(toRecord), all].map(encodeRecord).join('');
     await writeFileAtomic(this.#path, text);
     await this.close();
     this.#size = text.length;
@@ -125,37 +130,47 @@ export class EventJournal {
 export const eventName = ({ topic, execId }: TaskEvent) =>
   `${topic.replace(/^.*\//, '')}${execId === undefined ? '' : `@${execId}`}`;
 
-const toRecord = ({ number, target, event }: JournalEntry): JournalRecord => ({ add: number, target, event });
+const markOf = (mark: string | undefined) => (mark === undefined ? {} : { mark });
+
+const toRecord = ({ number, target, event, mark }: JournalEntry): JournalRecord => ({
+  ...{ add: number, target, event },
+  ...markOf(mark),
+});
 
 const parse = (text: string): JournalRecord[] => text.split('\n').flatMap((line) => decodeRecord(line) ?? []);
 
 function replay(records: readonly JournalRecord[]): JournalContents {
   const added = new Map<number, JournalEntry>();
-  /** The number of the last event of each name. */
-  const names = new Map<string, number>();
+  /** The last event of each name, in their order. */
+  const names = new Map<string, { readonly number: number; readonly mark: string | undefined }>();
+  const note = (name: string, number: number, mark: string | undefined) => {
+    names.delete(name);
+    names.set(name, { number, mark });
+  };
   let sent = 0;
   let last = 0;
   for (const record of records) {
     if ('add' in record) {
-      const { add: number, target, event } = record;
-      added.set(number, { number, target, event });
-      names.set(eventName(event), number);
+      const { add: number, target, event, mark } = record;
+      added.set(number, { number, target, event, ...markOf(mark) });
+      note(eventName(event), number, mark);
       last = Math.max(last, number);
     } else if ('sent' in record) {
       // Also one that a full disk kept from being added.
-      if (!added.has(record.sent)) names.set(record.name, record.sent);
+      if (!added.has(record.sent)) note(record.name, record.sent, record.mark);
       sent = Math.max(sent, record.sent);
       last = Math.max(last, record.sent);
     } else if ('forget' in record) {
-      for (const [name, number] of names) {
+      for (const [name, { number }] of names) {
         if (number <= record.last && name.endsWith(`@${record.forget}`)) names.delete(name);
       }
     } else {
       names.clear();
-      for (const name of record.names) names.set(name, record.last);
+      for (const name of record.names) note(name, record.last, record.marks?.[name]);
       last = record.last;
     }
   }
   const pending = [...added.values()].filter(({ number }) => number > sent).sort((a, b) => a.number - b.number);
-  return { pending, names: new Set(names.keys()), last };
+  const marks = [...names].flatMap(([name, { mark }]) => (mark === undefined ? [] : [[name, mark] as const]));
+  return { pending, names: new Set(names.keys()), marks: new Map(marks), last };
 }

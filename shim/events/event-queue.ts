@@ -1,7 +1,7 @@
 import type { Logger } from '../../common/logger.ts';
 import { SerialQueue } from '../../common/serial-queue.ts';
 import type { EventTarget, TaskEvent } from './event.ts';
-import type { EventJournal, JournalEntry } from './event-journal.ts';
+import type { EventJournal, JournalContents, JournalEntry } from './event-journal.ts';
 import { isRefusal, type Publisher } from './publisher.ts';
 
 const FIRST_RETRY_MS = 50;
@@ -42,26 +42,32 @@ export class EventQueue {
     this.#options = options;
   }
 
-  /** Takes up what an earlier daemon left. @returns the names of all events that it added. */
-  async recover(): Promise<ReadonlySet<string>> {
-    const { pending, names, last } = await this.#options.journal.read();
+  /** Takes up what an earlier daemon left. @returns the names of all events that it added, and their marks. */
+  async recover(): Promise<Pick<JournalContents, 'names' | 'marks'>> {
+    const { pending, names, marks, last } = await this.#options.journal.read();
     this.#last = last;
     this.#entries.push(...pending);
     void this.#send();
-    return names;
+    return { names, marks };
   }
 
   /**
    * Adds an event behind all others. Its place is decided by the call; the promise resolves once it is on disk, after
    * which no crash can lose it.
    */
-  async add(target: EventTarget, event: TaskEvent): Promise<void> {
-    const entry = { number: (this.#last += 1), target, event };
+  async add(target: EventTarget, event: TaskEvent, mark?: string): Promise<void> {
+    const number = (this.#last += 1);
+    const entry = { number, target, event, ...(mark === undefined ? {} : { mark }) };
     this.#adding += 1;
     await this.#writes.run(() => this.#write(entry));
     this.#adding -= 1;
     this.#entries.push(entry);
     void this.#send();
+  }
+
+  /** Resolves once all that was added by now is on disk. */
+  async written(): Promise<void> {
+    await this.#writes.run(() => Promise.resolve());
   }
 
   /** The exec is gone: what of it is not sent yet will be, and another one may have its id. */
@@ -132,24 +138,14 @@ export class EventQueue {
     }
   }
 
-  /** Unique among all events of all containers. */
-  #keyOf({ number }: JournalEntry): string {
-    const { namespace, journal } = this.#options;
-    return `${namespace}/${journal.name}#${number}`;
-  }
-
-  /** Only once it is on disk may the answer be forgotten: the next daemon would send the event again. */
-  async #record(entry: JournalEntry): Promise<void> {
-    const { journal, publisher } = this.#options;
-    if (!this.#discarded) await journal.markSent(entry);
-    publisher(entry.target).recorded(this.#keyOf(entry));
-  }
-
   async #sendOne(entry: JournalEntry): Promise<void> {
-    const { namespace, id, publisher, logger } = this.#options;
+    const { namespace, id, journal, publisher, logger } = this.#options;
+    const key = `${namespace}/${journal.name}#${entry.number}`;
+    let sender: Publisher | undefined;
     for (let delay = FIRST_RETRY_MS; !this.#discarded; delay = Math.min(2 * delay, LAST_RETRY_MS)) {
       try {
-        await publisher(entry.target).publish(namespace, entry.event, this.#keyOf(entry));
+        sender = publisher(entry.target);
+        await sender.publish(namespace, entry.event, key);
         break;
       } catch (error) {
         const context = { namespace, id, topic: entry.event.topic, err: error };
@@ -161,6 +157,17 @@ export class EventQueue {
         await new Promise((resolve) => setTimeout(resolve, delay).unref());
       }
     }
-    await this.#writes.run(() => this.#record(entry)).catch(() => undefined);
+    if (await this.#markSent(entry)) sender?.recorded(key);
+  }
+
+  /** @returns whether no later daemon will send it again. */
+  async #markSent(entry: JournalEntry): Promise<boolean> {
+    if (this.#discarded) return true;
+    return this.#writes
+      .run(() => this.#options.journal.markSent(entry))
+      .then(
+        () => true,
+        () => false,
+      );
   }
 }

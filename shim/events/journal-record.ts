@@ -3,13 +3,13 @@ import type { EventTarget, TaskEvent } from './event.ts';
 /** One line of a journal. */
 export type JournalRecord =
   /** An event, and its number. */
-  | { readonly add: number; readonly target: EventTarget; readonly event: TaskEvent }
+  | { readonly add: number; readonly target: EventTarget; readonly event: TaskEvent; readonly mark?: string }
   /** containerd has it, and those before it. */
-  | { readonly sent: number; readonly name: string }
+  | { readonly sent: number; readonly name: string; readonly mark?: string }
   /** Up to the last of them, the events of this exec count no more. */
   | { readonly forget: string; readonly last: number }
-  /** The names of all events before, in place of the lines that told them. */
-  | { readonly names: readonly string[]; readonly last: number };
+  /** The names of all events before, by when they came last, in place of the lines that told them; and their marks. */
+  | { readonly names: readonly string[]; readonly last: number; readonly marks?: Readonly<Record<string, string>> };
 
 interface EncodedEvent {
   readonly topic: string;
@@ -40,6 +40,7 @@ interface EncodedAddition {
   readonly add: number;
   readonly target: EventTarget;
   readonly event: EncodedEvent;
+  readonly mark?: string;
 }
 
 function encodeEvent({ topic, typeUrl, value, timestamp, execId }: TaskEvent): EncodedEvent {

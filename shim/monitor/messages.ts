@@ -26,6 +26,12 @@ export interface ProcessIdentity {
 export type MonitorMessage =
   | { readonly type: 'created'; readonly init: ProcessIdentity }
   | { readonly type: 'running' }
+  /** Whose call asked for the start. */
+  | { readonly type: 'asked'; readonly call: string }
+  /** A call was carried out, now or before. */
+  | { readonly type: 'done'; readonly call: string; readonly errno: number }
+  /** All that a connection begins with has been said. */
+  | { readonly type: 'greeted' }
   | { readonly type: 'start-failed'; readonly errno: number; readonly text: string }
   | { readonly type: 'failed'; readonly errno: number; readonly text: string }
   | { readonly type: 'exited'; readonly exit: ExitRecord }
@@ -43,6 +49,7 @@ export type MonitorMessage =
 
 /** What it says of an exec. `failed`: nothing of it was started. */
 export type ExecMessage =
+  | { readonly type: 'asked'; readonly call: string }
   | { readonly type: 'running'; readonly process: ProcessIdentity }
   | { readonly type: 'failed'; readonly errno: number; readonly text: string }
   | { readonly type: 'exited'; readonly exit: ExitRecord }
@@ -53,6 +60,9 @@ export type ExecMessage =
 const FORMS: readonly (readonly [form: RegExp, parse: (...words: string[]) => MonitorMessage])[] = [
   [/^created (\d+) (\d+)(?: |$)/, (...words) => ({ type: 'created', init: parseProcess(words) })],
   [/^running(?: |$)/, () => ({ type: 'running' })],
+  [/^asked (\S+)(?: |$)/, (call = '') => ({ type: 'asked', call })],
+  [/^done (\S+) (\d+)(?: |$)/, (call = '', errno = '0') => ({ type: 'done', call, errno: Number(errno) })],
+  [/^greeted(?: |$)/, () => ({ type: 'greeted' })],
   [/^start-failed (\d+) (.*)$/s, (errno, text = '') => ({ type: 'start-failed', errno: Number(errno), text })],
   [/^failed (\d+) (.*)$/s, (errno, text = '') => ({ type: 'failed', errno: Number(errno), text })],
   [/^exited (\d+) (-?\d+) (\d+)(?: |$)/, (...words) => ({ type: 'exited', exit: parseExit(words) })],
@@ -62,6 +72,7 @@ const FORMS: readonly (readonly [form: RegExp, parse: (...words: string[]) => Mo
     /^exec (\S+) running (\d+) (\d+)(?: |$)/,
     execForm((...words) => ({ type: 'running', process: parseProcess(words) })),
   ],
+  [/^exec (\S+) asked (\S+)(?: |$)/, execForm((call = '') => ({ type: 'asked', call }))],
   [/^exec (\S+) failed (\d+) (.*)$/s, execForm((errno, text = '') => ({ type: 'failed', errno: Number(errno), text }))],
   [
     /^exec (\S+) exited (\d+) (-?\d+) (\d+)(?: |$)/,
@@ -96,30 +107,51 @@ export interface MonitorStatus {
   readonly exit: ExitRecord | undefined;
   /** How often the kernel had killed in it for want of memory when it ended. */
   readonly oomCount: bigint;
+  /** Whose call asked for the start. */
+  readonly asked?: string | undefined;
+  /** Why the payload could not be executed. */
+  readonly startFailure?: Failure | undefined;
+  /** What became of calls that had an answer by the end: an errno, or 0. */
+  readonly done?: ReadonlyMap<string, number>;
+}
+
+export interface Failure {
+  readonly errno: number;
+  readonly text: string;
+}
+
+/** `ERRNO TEXT`. */
+export function parseFailure(text: string): Failure {
+  const [, errno = '0', reason = ''] = /^(\d+) (.*)$/s.exec(text.trim()) ?? [];
+  return { errno: Number(errno), text: reason };
 }
 
 /** @throws Error for a file that no monitor wrote. */
 export function parseMonitorStatus(text: string): MonitorStatus {
-  const lines = new Map(
-    text
-      .trim()
-      .split('\n')
-      .map((line) => {
-        const [key = '', ...words] = line.split(' ');
-        return [key, words] as const;
-      }),
-  );
+  const all = text
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [key = '', ...words] = line.split(' ');
+      return [key, words] as const;
+    });
+  const lines = new Map(all);
   const phase = lines.get('phase')?.[0];
   if (phase !== 'creating' && phase !== 'created' && phase !== 'running' && phase !== 'stopped') {
     throw new Error(`a status file has phase ${String(phase)}`);
   }
   const exit = lines.get('exit');
+  const failure = lines.get('start-failed');
+  const done = all.flatMap(([key, [call = '', errno]]) => (key === 'done' ? [[call, Number(errno)] as const] : []));
   return {
     phase,
     started: lines.get('started')?.[0] === '1',
     init: parseProcess(lines.get('pid') ?? []),
     exit: exit === undefined ? undefined : parseExit(exit),
     oomCount: BigInt(lines.get('oom')?.[0] ?? 0),
+    ...(lines.has('asked') ? { asked: lines.get('asked')?.[0] } : {}),
+    ...(failure === undefined ? {} : { startFailure: parseFailure(failure.join(' ')) }),
+    ...(done.length === 0 ? {} : { done: new Map(done) }),
   };
 }
 

@@ -2,14 +2,15 @@ import type { TaskEvent } from '../events/event.ts';
 import { eventName } from '../events/event-journal.ts';
 import type { EventQueue } from '../events/event-queue.ts';
 import { taskOom } from '../events/task-events.ts';
+import type { CallIdentity } from './call-identity.ts';
 import type { ContainerRecord } from './container-record.ts';
 
 /** The events of one container and its execs: each is told once, whichever daemon does it. */
 export class Announcements {
   readonly #record: ContainerRecord;
   readonly #events: EventQueue;
-  /** The names of the events that were added, by this daemon or an earlier one. */
-  readonly #issued = new Set<string>();
+  /** The events that were added, by this daemon or an earlier one: the mark of each name's latest; the latest last. */
+  readonly #issued = new Map<string, string | undefined>();
   /** As far as told; undefined for a container of an earlier daemon, until its monitor speaks. */
   #oomCount: bigint | undefined = 0n;
 
@@ -21,38 +22,67 @@ export class Announcements {
   /** Takes up what an earlier daemon added. @throws what makes a journal unreadable; nothing is known then. */
   async recover(): Promise<void> {
     this.#oomCount = undefined;
-    for (const name of await this.#events.recover()) this.#issued.add(name);
+    const { names, marks } = await this.#events.recover();
+    for (const name of names) this.#issued.set(name, marks.get(name));
   }
 
   /** Tells it, unless it was told. Resolves once no crash can lose it. */
   async once(event: TaskEvent): Promise<void> {
-    const name = eventName(event);
-    if (this.#issued.has(name)) return;
-    this.#issued.add(name);
-    await this.#events.add(this.#record.target, event);
+    if (!this.isTold(eventName(event))) await this.#add(event);
   }
 
-  /** Tells what may happen again and again. */
-  async again(event: TaskEvent): Promise<void> {
-    await this.#events.add(this.#record.target, event);
+  /** Tells what may happen again and again: it did by this call. Resolves once no crash can lose it. */
+  async again(event: TaskEvent, call: CallIdentity | undefined): Promise<void> {
+    await this.#add(event, call);
+  }
+
+  async #add(event: TaskEvent, mark?: string): Promise<void> {
+    const name = eventName(event);
+    this.#issued.delete(name);
+    this.#issued.set(name, mark);
+    await this.#events.add(this.#record.target, event, mark);
+  }
+
+  isTold(name: string): boolean {
+    return this.#issued.has(name);
+  }
+
+  /** Whether the latest event of that name is what came of the call. */
+  isToldOf(name: string, call: CallIdentity | undefined): boolean {
+    return call !== undefined && this.#issued.get(name) === call;
+  }
+
+  /** Which of them was told last; undefined: none. */
+  latest<Name extends string>(...names: readonly Name[]): Name | undefined {
+    return [...this.#issued.keys()].reverse().find((name): name is Name => names.some((each) => each === name));
+  }
+
+  /** Resolves once no crash can lose anything that was told. */
+  async written(): Promise<void> {
+    await this.#events.written();
   }
 
   /** One event for each time; of those that no daemon saw, one. */
   oom(count: bigint): void {
-    const seen = this.#oomCount ?? (this.#issued.has('oom') ? count : count - 1n);
+    const seen = this.#oomCount ?? this.#toldOoms(count);
     this.#oomCount = count;
-    for (let each = seen; each < count; each += 1n) void this.again(taskOom(this.#record.id));
+    for (let each = seen; each < count; each += 1n) void this.#add(taskOom(this.#record.id), (each + 1n).toString());
+  }
+
+  #toldOoms(count: bigint): bigint {
+    const told = this.isTold('oom') ? BigInt(this.#issued.get('oom') ?? count) : 0n;
+    return told < count ? count - 1n : count;
   }
 
   /** Forgets the execs of an earlier daemon that are gone, but for this: it may have died over it. */
   async forgetExecsBut(execIds: ReadonlySet<string>): Promise<void> {
-    const known = [...this.#issued].flatMap((name) => /@(.*)$/.exec(name)?.[1] ?? []);
+    const known = [...this.#issued.keys()].flatMap((name) => /@(.*)$/.exec(name)?.[1] ?? []);
     for (const execId of new Set(known)) if (!execIds.has(execId)) await this.forgetExec(execId);
   }
 
   /** The exec is deleted: another one may get its id, and have the same events. */
   async forgetExec(execId: string): Promise<void> {
-    for (const name of this.#issued) if (name.endsWith(`@${execId}`)) this.#issued.delete(name);
+    for (const name of this.#issued.keys()) if (name.endsWith(`@${execId}`)) this.#issued.delete(name);
     await this.#events.forget(execId);
   }
 

@@ -17,7 +17,9 @@ export async function forgetEarlierBoot(paths: RunPaths, logger: Logger): Promis
   if (current === known) return;
   if (known !== undefined) {
     logger.info('the host has booted since: what was known of its containers is removed');
-    await Promise.all([paths.containers, paths.events].map((each) => rm(each, { recursive: true, force: true })));
+    await Promise.all(
+      [paths.containers, paths.events, paths.answers].map((each) => rm(each, { recursive: true, force: true })),
+    );
   }
   await writeFileAtomic(file, current);
 }

@@ -15,10 +15,12 @@ import { taskCheckpointed } from '../events/task-events.ts';
 import type { Plan } from '../monitor/plan.ts';
 import { readSpec } from '../oci/read-spec.ts';
 import type { Announcements } from './announcements.ts';
+import type { CallIdentity } from './call-identity.ts';
 import type { CheckpointRequest } from './checkpoint-options.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { Deferred } from './deferred.ts';
 import type { ExecTable } from './exec-table.ts';
+import type { KeptAnswers } from './kept-answers.ts';
 import { checkpointFailed } from './messages.ts';
 import type { MonitorLink } from './monitor-link.ts';
 import {
@@ -43,6 +45,7 @@ export interface CheckpointedContainer {
   readonly backend: Backend;
   readonly link: MonitorLink;
   readonly announcements: Announcements;
+  readonly answers: KeptAnswers;
   readonly execs: ExecTable;
 }
 
@@ -57,6 +60,8 @@ export class Checkpointing {
   readonly #container: CheckpointedContainer;
   /** Of the dump that is under way. */
   #dumped: Deferred<number> | undefined;
+  /** Tells that dump from others of the container. */
+  #token = '';
 
   constructor(container: CheckpointedContainer) {
     this.#container = container;
@@ -68,15 +73,15 @@ export class Checkpointing {
   }
 
   /** Returns when the checkpoint is whole. @throws StatusError; nothing is left of it then, and the container goes on. */
-  async run(request: CheckpointRequest): Promise<void> {
-    const { pending, plan } = await this.#prepare(request);
+  async run(request: CheckpointRequest, call: CallIdentity | undefined): Promise<void> {
+    const { pending, plan } = await this.#prepare(request, call);
     const { directory, link, hostNetwork } = this.#container;
     let status = NOT_RUN;
     try {
       await beginCheckpoint(directory, pending);
       await writeFile(path.join(directory, 'dump.plan'), plan.toString(), { mode: 0o600 });
-      status = await this.#await(() => {
-        link.send(`checkpoint ${hostNetwork}`);
+      status = await this.#await(pending.token, () => {
+        link.send(`checkpoint ${hostNetwork} ${pending.token}`);
       });
     } catch (error) {
       await discardCheckpoint(pending, this.#container.record.bundle);
@@ -90,11 +95,17 @@ export class Checkpointing {
   async recover(): Promise<void> {
     const pending = await readPendingCheckpoint(this.#container.directory);
     if (pending === undefined) return;
-    const { link } = this.#container;
-    const status = await this.#await(() => {
-      link.send('await-checkpoint');
+    const { link, directory, record } = this.#container;
+    const status = await this.#await(pending.token, () => {
+      link.send(`await-checkpoint ${pending.token}`);
     });
-    await this.#finish(pending, status);
+    if (status !== NOT_RUN) {
+      await this.#finish(pending, status);
+      return;
+    }
+    // Nothing was decided: whoever asks again has it begun again.
+    await discardCheckpoint(pending, record.bundle);
+    await forgetCheckpoint(directory, pending);
   }
 
   /** The monitor says how criu has ended. */
@@ -104,7 +115,7 @@ export class Checkpointing {
 
   /** The connection to the monitor is a new one. */
   reconnected(): void {
-    if (this.#dumped !== undefined) this.#container.link.send('await-checkpoint');
+    if (this.#dumped !== undefined) this.#container.link.send(`await-checkpoint ${this.#token}`);
   }
 
   /** There is no monitor any more, or never was. */
@@ -121,7 +132,8 @@ export class Checkpointing {
     if (this.#dumped !== undefined) this.#container.link.send('abort-checkpoint');
   }
 
-  async #await(ask: () => void): Promise<number> {
+  async #await(token: string, ask: () => void): Promise<number> {
+    this.#token = token;
     this.#dumped = new Deferred<number>();
     try {
       if (this.#container.link.isOpen) ask();
@@ -135,25 +147,30 @@ export class Checkpointing {
   /** What the monitor has left word of. */
   async #readStatus(): Promise<number> {
     const text = await readTextIfExists(path.join(this.#container.directory, 'dump.status')).catch(() => undefined);
-    return text === undefined ? NOT_RUN : Number(text);
+    const [status = '', token] = (text ?? '').trim().split(' ');
+    return token === this.#token ? Number(status) : NOT_RUN;
   }
 
   async #finish(pending: PendingCheckpoint, status: number): Promise<void> {
-    const { record, directory, announcements } = this.#container;
+    const { record, directory, announcements, answers } = this.#container;
     if (status === 0) {
       await completeCheckpoint(pending);
-      await announcements.again(taskCheckpointed(record.id, pending.images));
+      if (!announcements.isToldOf('checkpointed', pending.token)) {
+        await announcements.again(taskCheckpointed(record.id, pending.images), pending.token);
+      }
       await forgetCheckpoint(directory, pending);
       return;
     }
     const errors = await readCriuErrors([path.join(pending.work, DUMP_LOG), path.join(directory, CRIU_OUTPUT)]);
     const log = await discardCheckpoint(pending, record.bundle);
+    const failure = plainError(checkpointFailed(`criu ended with ${status}: ${errors}; its log is ${log}`));
+    await answers.keepError(pending.token, failure);
     await forgetCheckpoint(directory, pending);
-    throw plainError(checkpointFailed(`criu ended with ${status}: ${errors}; its log is ${log}`));
+    throw failure;
   }
 
   /** Everything that can be refused is refused here: nothing has changed yet. */
-  async #prepare({ images, work, exit, options }: CheckpointRequest) {
+  async #prepare({ images, work, exit, options }: CheckpointRequest, call: CallIdentity | undefined) {
     const { record, directory, pid, execs } = this.#container;
     if (record.stdio.terminal) {
       throw unimplemented('a container with a terminal cannot be checkpointed yet: run it without one');
@@ -168,6 +185,7 @@ export class Checkpointing {
     const description = await this.#describe(options);
     const asked = work === '' ? (record.criu?.work ?? '') : work;
     const pending: PendingCheckpoint = {
+      token: call ?? `-/${Date.now()}`,
       images,
       madeImages: !(await checkImages(images)),
       work: asked === '' ? ownWorkDirectory(directory) : asked,

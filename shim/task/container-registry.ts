@@ -1,7 +1,7 @@
-import { mkdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { exec } from '../../common/exec.ts';
-import { alreadyExists, invalidArgument, notFound } from '../../common/errors.ts';
+import { Code, StatusError, alreadyExists, notFound } from '../../common/errors.ts';
 import { hasErrorCode, makePassableDirectory, readTextIfExists } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { CreateTaskRequest } from '../../proto/gen/containerd/task/v2/task.ts';
@@ -9,24 +9,21 @@ import type { Backend } from '../backends/backend.ts';
 import type { RunPaths } from '../daemon/paths.ts';
 import { EventJournal } from '../events/event-journal.ts';
 import { EventQueue } from '../events/event-queue.ts';
-import { parseEventTarget, type EventTarget } from '../events/event.ts';
+import type { EventTarget } from '../events/event.ts';
 import type { Courier } from '../events/courier.ts';
 import { createPublisher, type Publisher } from '../events/publisher.ts';
-import { parseMonitorStatus, type ExitRecord } from '../monitor/messages.ts';
-import { Plan } from '../monitor/plan.ts';
+import { endedNow, parseMonitorStatus, type ExitRecord, type MonitorStatus } from '../monitor/messages.ts';
 import { SpareMonitors } from '../monitor/spare-monitors.ts';
 import { checkIdentifier } from '../oci/container-id.ts';
-import { readSpec } from '../oci/read-spec.ts';
-import type { Spec } from '../oci/spec.ts';
-import { Container } from './container.ts';
+import type { CallIdentity } from './call-identity.ts';
+import { Container, InterruptedCreation } from './container.ts';
 import { writeContainerRecord, type ContainerRecord } from './container-record.ts';
-import { newJournalName, parseJournalName } from './journal-name.ts';
-import { CONTAINER_NOT_CREATED } from './messages.ts';
-import { prepareRestore } from './restoring.ts';
-import { planRootfsMounts } from './rootfs-mounts.ts';
-import { planStdio } from './stdio.ts';
+import { planCreation, writePlans } from './creation-plan.ts';
+import type { DeletedProcess } from './exec-table.ts';
+import { parseJournalName } from './journal-name.ts';
+import { KeptAnswers, processName, throwIfRefused } from './kept-answers.ts';
+import { CONTAINER_NOT_CREATED, createFailed } from './messages.ts';
 import { stateError } from './state-error.ts';
-import { readTaskOptions } from './task-options.ts';
 
 export interface RegistryOptions {
   readonly paths: RunPaths;
@@ -41,6 +38,9 @@ export interface RegistryOptions {
 /** Killing what a dead monitor left may have to wait for its processes: shim/native/monitor/cgroup-removal.c waits 2 s. */
 const CLEANUP_TIMEOUT_MS = 20_000;
 
+/** 128 + SIGKILL. */
+const SIGKILLED_STATUS = 137;
+
 /** How long a create may keep a removal waiting, of the 5 s that containerd gives it. */
 const CREATE_PATIENCE_MS = 1000;
 
@@ -53,6 +53,7 @@ export class ContainerRegistry {
   readonly #creating = new Map<string, Creation>();
   /** Containers on disk of which nothing can be read. */
   readonly #unreadable = new Set<string>();
+  readonly #answers: KeptAnswers;
   readonly #publishers = new Map<string, Publisher>();
   /** The newest queue of each id that still has events to send: a container of the same id sends after it. */
   readonly #queues = new Map<string, EventQueue>();
@@ -60,8 +61,9 @@ export class ContainerRegistry {
   readonly #unfinished = new Set<EventQueue>();
 
   constructor(options: RegistryOptions) {
-    const { paths, backend } = options;
+    const { paths, backend, logger } = options;
     this.#options = options;
+    this.#answers = new KeptAnswers(paths.answers, logger);
     this.#monitors = new SpareMonitors({ monitor: paths.monitorProgram, driver: backend.driver, init: backend.init });
   }
 
@@ -118,16 +120,37 @@ export class ContainerRegistry {
     return this.#containers.get(keyOf(namespace, id));
   }
 
-  /** Creates a container up to the point where only Start is missing. If it fails, nothing of it is left. */
-  async create(namespace: string, request: CreateTaskRequest): Promise<Container> {
+  /**
+   * Creates a container up to the point where only Start is missing. If it fails, nothing of it is left. A call that an
+   * earlier daemon has begun to carry out is answered with what has come of it.
+   */
+  async create(namespace: string, request: CreateTaskRequest, call?: CallIdentity): Promise<Container> {
     const id = checkIdentifier(request.id, 'container id');
     const key = keyOf(namespace, id);
+    // Without waiting for anything: whoever comes next finds the creation.
+    const begun = this.#findBegun(key, call);
+    if (begun !== undefined) return begun;
     if (this.#containers.has(key) || this.#creating.has(key)) throw alreadyExists(`container ${id} exists already`);
     const abort = new AbortController();
-    const creating = this.#create(namespace, id, request, abort.signal);
-    this.#creating.set(key, { creating, abort });
+    return this.#track(key, { creating: this.#create({ namespace, id, call }, request, abort.signal), abort, call });
+  }
+
+  /** What there is of a call that has come before. @throws what it was refused with. */
+  #findBegun(key: string, call: CallIdentity | undefined): Promise<Container> | undefined {
+    if (call === undefined) return undefined;
+    throwIfRefused(this.#answers.find(call));
+    const creation = this.#creating.get(key);
+    if (creation?.call === call) return creation.creating;
+    const container = this.#containers.get(key);
+    if (container?.record.call === call) return Promise.resolve(container);
+    if (this.#answers.findRemoval(call) === undefined) return undefined;
+    throw new StatusError(Code.Unknown, createFailed('it was deleted meanwhile'));
+  }
+
+  async #track(key: string, creation: Creation): Promise<Container> {
+    this.#creating.set(key, creation);
     try {
-      const container = await creating;
+      const container = await creation.creating;
       this.#containers.set(key, container);
       return container;
     } finally {
@@ -151,52 +174,19 @@ export class ContainerRegistry {
     return container;
   }
 
-  async #create(namespace: string, id: string, request: CreateTaskRequest, signal: AbortSignal): Promise<Container> {
-    const { paths, backend, logger } = this.#options;
-    const { bundle, rootfs } = request;
-    const { stdin, stdout, stderr, terminal } = request;
-    const stdio = { stdin, stdout, stderr, terminal };
-    const plan = new Plan();
-    planStdio(stdio, { namespace, id, hostNetwork: this.#hostNetwork }, plan);
-    const { ioUid, ioGid, criu, ...options } = readTaskOptions(request.options);
-    if (ioUid !== 0 || ioGid !== 0) plan.add('stdio-owner', ioUid, ioGid);
-    const checkpoint = request.checkpoint === '' ? options.checkpoint : request.checkpoint;
-    checkBundle(bundle);
-
-    const [{ value: spec, warnings }, publisher] = await Promise.all([
-      readSpec(bundle),
-      readTextIfExists(path.join(bundle, 'publisher')),
-    ]);
-    for (const warning of warnings) logger.warn({ namespace, id }, warning);
-    checkTerminal(terminal, spec.process.terminal);
-    const target = parseEventTarget(publisher ?? '');
-    const directory = paths.container(namespace, id);
-    const mountTarget = path.join(bundle, 'rootfs');
-    const wanted = { namespace, id, bundle, directory, spec };
-    const [prepared, restore] = await Promise.all([
-      backend.prepare({ ...wanted, restored: checkpoint !== '' }),
-      checkpoint === '' ? undefined : prepareRestore(backend, { ...wanted, checkpoint, criu, stdio }),
-      checkRootfs(spec, rootfs.length > 0 ? mountTarget : undefined),
-    ]);
-    planRootfsMounts(rootfs, mountTarget, plan);
-    plan.append(prepared.plan);
-
-    const { cgroups, execDefaults } = prepared;
-    const build = paths.build;
-    const journal = newJournalName(id, build);
-    const identity = { namespace, id, bundle, backend: backend.name, build, journal };
-    const record = { ...identity, stdio, rootfs, target, cgroups, execDefaults, criu, checkpoint };
-    const files = [...prepared.files, ...(restore === undefined ? [] : [restore])];
-    return this.#launch({ record, directory, files, plan, signal });
-  }
-
-  async #launch({ record, directory, files, plan, signal }: Launch): Promise<Container> {
+  async #create(
+    identity: { readonly namespace: string; readonly id: string; readonly call: CallIdentity | undefined },
+    request: CreateTaskRequest,
+    signal: AbortSignal,
+  ): Promise<Container> {
+    const context = { ...this.#options, hostNetwork: this.#hostNetwork };
+    const { record, directory, files, plan } = await planCreation(context, identity, request);
     await makeStateDirectory(directory, record.id).catch(async (error: unknown) => {
       await this.#removeEmptyParents(record);
       throw stateError(error, directory);
     });
     const container = this.#newContainer(record, directory);
-    try {
+    const launch = async () => {
       await Promise.all([writePlans(directory, files, plan), writeContainerRecord(directory, record)]).catch(
         (error: unknown) => {
           throw stateError(error, directory);
@@ -207,10 +197,21 @@ export class ContainerRegistry {
         container.abort();
       });
       await created;
+    };
+    return this.#orRollBack(container, launch());
+  }
+
+  /** Of a container whose creation fails nothing is left but the answer. */
+  async #orRollBack(container: Container, created: Promise<unknown>): Promise<Container> {
+    try {
+      await created;
       return container;
     } catch (error) {
+      const { record, directory } = container;
       await container.withdraw();
-      await rm(directory, { recursive: true, force: true });
+      // Before the directory, which is what the next daemon would find else.
+      if (!(error instanceof InterruptedCreation)) await this.#answers.keepError(record.call, error);
+      await removeStateDirectory(directory);
       await this.#removeEmptyParents(record);
       throw error;
     }
@@ -220,24 +221,67 @@ export class ContainerRegistry {
    * The containerd way: it has to be stopped, or never started.
    * @throws StatusError NotFound.
    */
-  async delete(namespace: string, id: string): Promise<{ pid: number; exit: ExitRecord }> {
+  async delete(namespace: string, id: string, call?: CallIdentity): Promise<{ pid: number; exit: ExitRecord }> {
     const container = await this.#findOnceCreated(namespace, id);
+    const kept = this.#removalBefore(container, call);
+    if (kept !== undefined) return kept;
     if (container === undefined) throw notFound(CONTAINER_NOT_CREATED);
-    const exit = await container.delete();
+    try {
+      const exit = await container.delete(call);
+      await this.#forget(container);
+      return { pid: container.pid, exit };
+    } catch (error) {
+      // This daemon has finished what that call had begun.
+      const finished = this.#removalBefore(undefined, call);
+      if (finished === undefined || this.find(namespace, id) === container) throw error;
+      return finished;
+    }
+  }
+
+  /** What an earlier daemon had ready to answer, unless what is to be removed is still there. */
+  #removalBefore(container: Container | undefined, call: CallIdentity | undefined) {
+    const kept = this.#answers.find(call);
+    if (kept?.exit === undefined || container?.record.journal === kept.of) return undefined;
+    return { pid: kept.pid ?? 0, exit: kept.exit };
+  }
+
+  /** Removes a container in any state, without events. @returns how it ended; undefined: there is none. */
+  async cleanUp(
+    namespace: string,
+    id: string,
+    call?: CallIdentity,
+  ): Promise<{ pid: number; exit: ExitRecord } | undefined> {
+    const container = await this.#findOnceCreated(namespace, id);
+    const kept = this.#removalBefore(container, call);
+    if (kept !== undefined) return kept;
+    if (container === undefined) {
+      await this.#removeUnreadable(namespace, id);
+      const { pid = 0, exit } = this.#answers.findAbandonment(processName(namespace, id, '')) ?? {};
+      return exit === undefined ? undefined : { pid, exit };
+    }
+    const exit = await container.abandon(call);
     await this.#forget(container);
     return { pid: container.pid, exit };
   }
 
-  /** Removes a container in any state, without events. @returns how it ended; undefined: there is none. */
-  async cleanUp(namespace: string, id: string): Promise<{ pid: number; exit: ExitRecord } | undefined> {
-    const container = await this.#findOnceCreated(namespace, id);
-    if (container === undefined) {
-      await this.#removeUnreadable(namespace, id);
-      return undefined;
+  /** Removes an exec. */
+  async deleteExec(namespace: string, id: string, execId: string, call?: CallIdentity): Promise<DeletedProcess> {
+    const container = this.find(namespace, id);
+    const kept = this.#answers.find(call);
+    // The whole container may be gone since.
+    if (container === undefined && kept !== undefined) return { pid: kept.pid ?? 0, exit: kept.exit };
+    return (await this.get(namespace, id)).execs.delete(execId, call);
+  }
+
+  /** Waits for a process's end; one may have been removed since the call came. @throws StatusError NotFound. */
+  async wait(namespace: string, id: string, execId: string, call?: CallIdentity): Promise<ExitRecord> {
+    try {
+      return await (await this.get(namespace, id)).process(execId).wait();
+    } catch (error) {
+      const end = this.#answers.findEnd(processName(namespace, id, execId), call);
+      if (end === undefined) throw error;
+      return end;
     }
-    const exit = await container.abandon();
-    await this.#forget(container);
-    return { pid: container.pid, exit };
   }
 
   /** Notes a container that an earlier daemon left and nobody can take over; only cleanUp is to be done about it. */
@@ -253,7 +297,7 @@ export class ContainerRegistry {
       logger.warn({ namespace, id, err: error }, 'what a container left that cannot be read may not all be removed');
     });
     // Its monitor, which may live, writes there until it has noticed the end.
-    await rm(directory, { recursive: true, force: true, maxRetries: 10 });
+    await removeStateDirectory(directory);
     this.#unreadable.delete(keyOf(namespace, id));
   }
 
@@ -280,7 +324,8 @@ export class ContainerRegistry {
     const cleanUp = (at: string) => this.#cleanUpAfterMonitor(at);
     const { backend } = this.#options;
     const hostNetwork = this.#hostNetwork;
-    return new Container({ record, directory, events, logger, cleanUp, hostNetwork, backend });
+    const answers = this.#answers;
+    return new Container({ record, directory, events, answers, logger, cleanUp, hostNetwork, backend });
   }
 
   #newQueue({ namespace, id, journal: name }: Pick<ContainerRecord, 'namespace' | 'id' | 'journal'>): EventQueue {
@@ -328,38 +373,66 @@ export class ContainerRegistry {
     await exec(this.#options.paths.monitorProgram, ['--cleanup', directory, this.#hostNetwork], {
       timeoutMs: CLEANUP_TIMEOUT_MS,
     });
-    const { exit } = parseMonitorStatus(await readFile(path.join(directory, 'status'), 'utf8'));
+    const text = await readTextIfExists(path.join(directory, 'status'));
+    // There was no container yet that could have ended.
+    if (text === undefined) return endedNow(SIGKILLED_STATUS);
+    const { exit } = parseMonitorStatus(text);
     if (exit === undefined) throw new Error(`${directory}/status has no exit after a cleanup`);
     return exit;
   }
 
-  /** Adds a container that an earlier daemon left (recovery.ts). */
-  adopt(record: ContainerRecord, directory: string): Container {
+  /** Takes over a container that an earlier daemon left, and what that had begun to do (recovery.ts). */
+  async adopt(found: FoundContainer): Promise<Container> {
+    const { record, directory, status, isAbandoned } = found;
+    const { namespace, id } = record;
     const container = this.#newContainer(record, directory);
-    this.#containers.set(keyOf(record.namespace, record.id), container);
+    if (isAbandoned) container.resumeAbandonment();
+    if (status === undefined) {
+      await this.#adoptCreation(container);
+    } else {
+      this.#containers.set(keyOf(namespace, id), container);
+      await container.recover(status);
+    }
+    if (isAbandoned) this.#finish(this.cleanUp(namespace, id), record);
+    else if (container.isBeingDeleted) this.#finish(this.delete(namespace, id), record);
     return container;
+  }
+
+  /** Whoever asks for it finds a creation that is under way, as it was; if nothing comes of it, nothing is left. */
+  async #adoptCreation(container: Container): Promise<void> {
+    const { namespace, id, call } = container.record;
+    const abort = new AbortController();
+    await container.recover(undefined);
+    whenAborted(abort.signal, () => {
+      container.abort();
+    });
+    const creating = this.#orRollBack(container, container.created());
+    const tracked = this.#track(keyOf(namespace, id), { creating, abort, call }).catch(() => undefined);
+    if (!container.link.isOpen) await tracked;
+  }
+
+  #finish(removal: Promise<unknown>, { namespace, id }: ContainerRecord): void {
+    removal.catch((error: unknown) => {
+      this.#options.logger.warn({ namespace, id, err: error }, 'what an earlier daemon began to remove is still there');
+    });
+  }
+
+  /** Before anything is taken over. */
+  async recoverAnswers(): Promise<void> {
+    await this.#answers.recover();
   }
 
   close(): void {
     this.#monitors.close();
+    void this.#answers.close();
   }
 }
 
-/** A create under way, and how it is ended. */
+/** A create under way, whose it is, and how it is ended. */
 interface Creation {
+  readonly call: CallIdentity | undefined;
   readonly creating: Promise<Container>;
   readonly abort: AbortController;
-}
-
-/** What a container starts from. */
-interface Launch {
-  readonly record: ContainerRecord;
-  readonly directory: string;
-  /** To be written into the directory, by name. */
-  readonly files: PlanFiles;
-  readonly plan: Plan;
-  /** Aborted when the container is to be removed before it is there. */
-  readonly signal: AbortSignal;
 }
 
 function whenAborted(signal: AbortSignal, action: () => void): void {
@@ -368,38 +441,6 @@ function whenAborted(signal: AbortSignal, action: () => void): void {
 }
 
 const keyOf = (namespace: string, id: string) => `${namespace}/${id}`;
-
-function checkBundle(bundle: string): void {
-  if (bundle.includes('\0')) throw invalidArgument('bundle contains a NUL character');
-  if (!path.isAbsolute(bundle)) {
-    throw invalidArgument(`bundle is ${JSON.stringify(bundle)}: expected an absolute path`);
-  }
-}
-
-/** The monitor takes its word from the one, the init from the other. */
-function checkTerminal(asked: boolean, specified: boolean): void {
-  if (asked === specified) return;
-  throw invalidArgument(
-    `terminal is ${asked}, and process.terminal in config.json is ${specified}: make them the same`,
-  );
-}
-
-async function checkRootfs(spec: Spec, mountTarget: string | undefined): Promise<void> {
-  const { path: root } = spec.root;
-  const found = await stat(mountTarget ?? root).catch((error: unknown) => error as Error);
-  if (found instanceof Error) {
-    if (!hasErrorCode(found, 'ENOENT', 'ENOTDIR')) throw found;
-    throw invalidArgument(`config.json: root.path is ${JSON.stringify(root)}: there is no such directory`);
-  }
-  if (!found.isDirectory()) {
-    throw invalidArgument(`config.json: root.path is ${JSON.stringify(root)}: expected a directory`);
-  }
-  if (mountTarget !== undefined && path.resolve(root) !== mountTarget) {
-    throw invalidArgument(
-      `config.json: root.path is ${JSON.stringify(root)}: expected ${mountTarget}, where the rootfs is mounted`,
-    );
-  }
-}
 
 async function makeStateDirectory(directory: string, id: string): Promise<void> {
   await makePassableDirectory(path.dirname(directory));
@@ -411,9 +452,16 @@ async function makeStateDirectory(directory: string, id: string): Promise<void> 
   }
 }
 
-type PlanFiles = readonly (readonly [name: string, text: string])[];
+/** A monitor that has noticed its daemon's end late may still write there. */
+export async function removeStateDirectory(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true, maxRetries: 10 });
+}
 
-async function writePlans(directory: string, files: PlanFiles, plan: Plan): Promise<void> {
-  const all = [...files, ['monitor.plan', plan.toString()] as const];
-  await Promise.all(all.map(([name, text]) => writeFile(path.join(directory, name), text, { mode: 0o600 })));
+/** A container of an earlier daemon. */
+export interface FoundContainer {
+  readonly record: ContainerRecord;
+  readonly directory: string;
+  /** Undefined: it was being created. */
+  readonly status: MonitorStatus | undefined;
+  readonly isAbandoned: boolean;
 }

@@ -24,12 +24,14 @@ import type { Any } from '../../proto/gen/google/protobuf/any.ts';
 import { Announcements } from './announcements.ts';
 import type { CheckpointRequest } from './checkpoint-options.ts';
 import { Checkpointing } from './checkpointing.ts';
-import { removeContainerRecord, type ContainerRecord } from './container-record.ts';
+import type { CallIdentity } from './call-identity.ts';
+import { markAbandoned, removeContainerRecord, type ContainerRecord } from './container-record.ts';
 import { updateResources } from './container-resources.ts';
 import { Deferred } from './deferred.ts';
 import type { Exec, ExecContainer } from './exec.ts';
 import { ExecTable } from './exec-table.ts';
 import { explainFailure } from './failure-log.ts';
+import { processName, throwIfRefused, type KeptAnswers } from './kept-answers.ts';
 import {
   CANNOT_CHECKPOINT,
   CANNOT_DELETE_PAUSED,
@@ -46,7 +48,7 @@ import {
   createFailed,
   startFailed,
 } from './messages.ts';
-import { readStatus } from './monitor-status.ts';
+import { readFailure, readStatus } from './monitor-files.ts';
 import { MonitorLink, type MonitorOwner } from './monitor-link.ts';
 import { Pausing } from './pausing.ts';
 import { explainRestore, makeWorkDirectory } from './restoring.ts';
@@ -65,12 +67,20 @@ export interface ContainerContext {
   /** The state directory. */
   readonly directory: string;
   readonly events: EventQueue;
+  readonly answers: KeptAnswers;
   readonly logger: Logger;
   /** Removes what a monitor that died has left, and records an end (lxcri-monitor --cleanup). */
   readonly cleanUp: (directory: string) => Promise<ExitRecord>;
   /** A path of the host's network namespace. */
   readonly hostNetwork: string;
   readonly backend: Backend;
+}
+
+/** Why a creation failed that nobody has decided about: nothing of it is left, and it may be tried again. */
+export class InterruptedCreation extends StatusError {
+  constructor() {
+    super(Code.Unavailable, createFailed('it was interrupted: try again'));
+  }
 }
 
 /** How long a daemon's start waits for what a monitor tells at once, unless the kernel or a debugger holds it. */
@@ -93,8 +103,6 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   readonly #exited = new Deferred<ExitRecord>();
   /** The monitor's connection has closed: there is nothing left to clean up. */
   readonly #gone = new Deferred<void>();
-  /** The monitor has said something. */
-  readonly #told = new Deferred<void>();
   readonly link: MonitorLink;
   readonly announcements: Announcements;
   readonly execs: ExecTable;
@@ -104,9 +112,11 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   #init: ProcessIdentity = { pid: 0, startTime: 0n };
   #exit: ExitRecord | undefined;
   #startAsked = false;
+  /** Whose call has asked for the start. */
+  #asked: CallIdentity | undefined;
   #releasing = false;
   /** containerd dropped this container; it tells the end to others by itself. */
-  #abandoned = false;
+  #isAbandoned = false;
   /** How it ended, once its state directory is gone, which may be another container's by now. */
   #removed: ExitRecord | undefined;
 
@@ -118,6 +128,14 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     this.announcements = new Announcements(context.record, context.events);
     this.execs = new ExecTable(this);
     this.#checkpointing = new Checkpointing(this);
+  }
+
+  get namespace(): string {
+    return this.record.namespace;
+  }
+
+  get answers(): KeptAnswers {
+    return this.#context.answers;
   }
 
   get backend(): Backend {
@@ -164,7 +182,13 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   /** Gives the container to a waiting monitor, and waits until its init is set up. @returns the init's pid. */
   async create(monitor: Duplex): Promise<number> {
     this.link.run(monitor);
+    return this.created();
+  }
+
+  /** Resolves once it is created, by this daemon or an earlier one, and that is told. @returns the init's pid. */
+  async created(): Promise<number> {
     const init = await this.#created.promise;
+    await this.announcements.written();
     return init.pid;
   }
 
@@ -175,22 +199,28 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     await this.announcements.discard();
   }
 
-  /** Takes a container over from an earlier daemon: from its monitor if that lives, else from what it left. */
+  /**
+   * Takes a container over from an earlier daemon: from its monitor if that lives, else from what it left. Without a
+   * status it was being created, and is, or `created` tells why not.
+   */
   async recover(status: MonitorStatus | undefined): Promise<void> {
     await this.#recoverEvents();
-    if (status !== undefined) this.#init = status.init;
-    await this.execs.recover();
-    try {
-      await this.link.connect();
-    } catch {
-      await this.#recoverWithoutMonitor(status);
-      this.#recoverCheckpoint();
-      return;
+    await this.execs.find();
+    const isConnected = await this.link.connect().then(
+      () => true,
+      () => false,
+    );
+    // What is told first is what has happened first, whoever tells it.
+    if (status === undefined) {
+      if (!isConnected) await this.#recoverFailure();
+    } else if (!isConnected || !(await this.#isGreeted())) {
+      this.#recoverStatus(status);
     }
-    this.#recoverCheckpoint();
     await this.#pausing.recover();
-    // It tells its state at once; one that was still being created tells it when it knows.
-    if (status !== undefined) await this.#awaitGreeting(status);
+    await this.execs.recover();
+    if (!isConnected) await this.#endWithoutMonitor(status);
+    else if (status?.exit !== undefined) this.#end(status.exit);
+    this.#recoverCheckpoint();
   }
 
   /** Before any call: what a dead daemon has begun is brought to its end. */
@@ -208,27 +238,22 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   /** Events that cannot be read are lost; the container is not. */
   async #recoverEvents(): Promise<void> {
     try {
-      await this.announcements.recover();
+      // Of one that is given up nothing is told; the journal may be gone, and with it what was.
+      if (this.#isAbandoned) await this.announcements.discard();
+      else await this.announcements.recover();
     } catch (error) {
       this.#context.logger.error({ ...this.#identity, err: error }, 'the journal of a container cannot be read');
     }
   }
 
-  /** One that does not answer, because a mount or an unmount hangs, must not keep the daemon from all others. */
-  async #awaitGreeting(status: MonitorStatus): Promise<void> {
-    const late = await Promise.race([this.#told.promise, setTimeout(GREETING_TIMEOUT_MS, status, { ref: false })]);
-    if (late === undefined) return;
-    this.#context.logger.warn(this.#identity, 'the monitor of a container does not answer; its file tells its state');
-    this.#recoverStatus(status);
-    if (status.exit !== undefined) this.#end(status.exit);
-  }
-
-  async #recoverWithoutMonitor(status: MonitorStatus | undefined): Promise<void> {
-    const hasPlan = await this.#hasPlan();
-    const exit = hasPlan || status?.exit === undefined ? await this.#cleanUpAfterMonitor() : status.exit;
-    this.#gone.resolve();
-    if (status !== undefined) this.#recoverStatus(status);
-    this.#end(exit);
+  /** A monitor that does not answer, because a mount or an unmount hangs, must not keep the daemon from all others. */
+  async #isGreeted(): Promise<boolean> {
+    const timeout = setTimeout(GREETING_TIMEOUT_MS, false, { ref: false });
+    const isGreeted = await Promise.race([this.link.greeted.then(() => true), timeout]);
+    if (!isGreeted) {
+      this.#context.logger.warn(this.#identity, 'the monitor of a container does not answer; its file tells its state');
+    }
+    return isGreeted;
   }
 
   /** A monitor that nobody was connected to has left word of what happened meanwhile. */
@@ -242,29 +267,52 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     }
   }
 
-  #recoverStatus({ init, started, oomCount }: MonitorStatus): void {
+  #recoverStatus({ init, started, asked, startFailure, oomCount }: MonitorStatus): void {
     this.message({ type: 'created', init });
+    if (asked !== undefined) this.message({ type: 'asked', call: asked });
+    if (startFailure !== undefined) this.message({ type: 'start-failed', ...startFailure });
     if (started) this.message({ type: 'running' });
     if (oomCount > 0n) this.message({ type: 'oom', count: oomCount });
   }
 
+  /** The monitor may have left word; else nothing was decided. */
+  async #recoverFailure(): Promise<void> {
+    const failure = await readFailure(this.directory);
+    if (failure === undefined) this.#failCreation(new InterruptedCreation());
+    else await this.#fail(failure.text);
+  }
+
+  async #endWithoutMonitor(status: MonitorStatus | undefined): Promise<void> {
+    const hasPlan = await this.#hasPlan();
+    const exit = hasPlan || status?.exit === undefined ? await this.#cleanUpAfterMonitor() : status.exit;
+    this.#gone.resolve();
+    this.#end(exit);
+  }
+
   /** @returns the init's pid. */
-  start(): Promise<number> {
+  start(call?: CallIdentity): Promise<number> {
     return this.#queue.run(async () => {
-      const { status } = this;
-      if (status !== 'created' && status !== 'creating') throw plainError(CANNOT_START[status]);
-      this.#startAsked = true;
-      if (this.#isRestored) await makeWorkDirectory(this.#context.directory, this.record.criu);
-      this.#askStart();
+      if (call === undefined || this.#asked !== call) await this.#beginStart(call);
       await this.#started.promise.catch(async (error: unknown) => {
         throw this.#isRestored ? await explainRestore(error, this.#context.directory, this.record) : error;
       });
+      await this.announcements.written();
       return this.pid;
     });
   }
 
+  async #beginStart(call: CallIdentity | undefined): Promise<void> {
+    const { status } = this;
+    if (status !== 'created' && status !== 'creating') throw plainError(CANNOT_START[status]);
+    this.#startAsked = true;
+    this.#asked = call;
+    if (this.#isRestored) await makeWorkDirectory(this.#context.directory, this.record.criu);
+    this.#askStart();
+  }
+
   #askStart(): void {
-    this.link.send(this.#isRestored ? `restore ${this.hostNetwork}` : 'start');
+    const call = this.#asked === undefined ? '' : `for ${this.#asked} `;
+    this.link.send(call + (this.#isRestored ? `restore ${this.hostNetwork}` : 'start'));
   }
 
   /** Of a checkpoint: it has no process before its start. */
@@ -276,15 +324,30 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     return this.#isRestored && this.#status === 'created' && this.pid === 0;
   }
 
-  wait(): Promise<ExitRecord> {
-    return this.#exited.promise;
+  async wait(): Promise<ExitRecord> {
+    const exit = await this.#exited.promise;
+    await this.announcements.written();
+    return exit;
   }
 
   /** Waits for no other call: a Start may hang in the payload's exec, and must be ended by this. */
-  async kill(signal: number, all: boolean): Promise<void> {
-    if (this.#status === 'stopped') throw notFound(PROCESS_ALREADY_FINISHED);
+  async kill(signal: number, all: boolean, call?: CallIdentity): Promise<void> {
+    if (this.#status === 'stopped' && !this.link.mayHaveDone(call)) throw notFound(PROCESS_ALREADY_FINISHED);
+    if (this.#hasNoProcess && signal !== SIGKILL) throw failedPrecondition(PROCESS_NOT_CREATED);
+    if (call === undefined) await this.#killForNobody(signal, all);
+    else await this.#killFor(call, signal, all);
+  }
+
+  /** Once, whichever daemon it is: so it is the monitor that does it. */
+  async #killFor(call: CallIdentity, signal: number, all: boolean): Promise<void> {
+    const command = this.#hasNoProcess ? 'abort' : `${all ? 'signal-all' : 'signal'} ${signal}`;
+    const errno = await this.link.carryOut(call, command);
+    if (signal === SIGKILL) await this.#pausing.letDie();
+    checkSignalled(errno, signal);
+  }
+
+  async #killForNobody(signal: number, all: boolean): Promise<void> {
     if (this.#hasNoProcess) {
-      if (signal !== SIGKILL) throw failedPrecondition(PROCESS_NOT_CREATED);
       this.abort();
       return;
     }
@@ -303,28 +366,42 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   }
 
   /** Returns when all its processes stand still. */
-  pause(): Promise<void> {
+  pause(call?: CallIdentity): Promise<void> {
     return this.#queue.run(async () => {
-      if (this.status !== 'running') throw plainError(CANNOT_PAUSE[this.status]);
+      if (this.announcements.isToldOf('paused', call)) return;
+      const { status } = this;
+      // One that an earlier daemon could not tell of any more is told of now.
+      const isUntold = status === 'paused' && this.#lastTurn !== 'paused';
+      if (status !== 'running' && !isUntold) throw plainError(CANNOT_PAUSE[status]);
       await this.#pausing.pause();
-      await this.announcements.again(taskPaused(this.record.id));
+      await this.announcements.again(taskPaused(this.record.id), call);
     });
   }
 
-  resume(): Promise<void> {
+  resume(call?: CallIdentity): Promise<void> {
     return this.#queue.run(async () => {
-      if (this.status !== 'paused') throw plainError(CANNOT_RESUME[this.status]);
+      if (this.announcements.isToldOf('resumed', call)) return;
+      const { status } = this;
+      const isUntold = status === 'running' && this.#lastTurn === 'paused';
+      if (status !== 'paused' && !isUntold) throw plainError(CANNOT_RESUME[status]);
       await this.#pausing.resume();
-      await this.announcements.again(taskResumed(this.record.id));
+      await this.announcements.again(taskResumed(this.record.id), call);
     });
+  }
+
+  get #lastTurn(): 'paused' | 'resumed' | undefined {
+    return this.announcements.latest('paused', 'resumed');
   }
 
   /** Returns when all is written; and, if it is to end with it, when it has. */
-  checkpoint(request: CheckpointRequest): Promise<void> {
+  checkpoint(request: CheckpointRequest, call?: CallIdentity): Promise<void> {
     return this.#queue.run(async () => {
       const { status } = this;
-      if (status !== 'running' && status !== 'paused') throw plainError(CANNOT_CHECKPOINT[status]);
-      await this.#checkpointing.run(request);
+      throwIfRefused(this.answers.find(call));
+      if (!this.announcements.isToldOf('checkpointed', call)) {
+        if (status !== 'running' && status !== 'paused') throw plainError(CANNOT_CHECKPOINT[status]);
+        await this.#checkpointing.run(request, call);
+      }
       if (request.exit) await this.#exited.promise;
     });
   }
@@ -354,18 +431,19 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     return cgroup === undefined ? [] : listProcesses(cgroup.directory);
   }
 
-  closeStdin(): void {
-    this.link.send('close-stdin');
+  async closeStdin(call?: CallIdentity): Promise<void> {
+    await this.link.tell(call, 'close-stdin');
   }
 
-  resize(size: TerminalSize): void {
+  async resize(size: TerminalSize, call?: CallIdentity): Promise<void> {
     const command = resizeCommand(size);
     // One that has ended has no screen either; runc's shim sets it all the same (pkg/process/init.go, Resize).
-    if (this.stdio.terminal && this.#status !== 'stopped') this.link.send(command);
+    if (this.stdio.terminal && this.#status !== 'stopped') await this.link.tell(call, command);
   }
 
   /** Adds a process that is to be started later. */
-  async addExec(execId: string, process: Process, stdio: Stdio): Promise<void> {
+  async addExec(execId: string, process: Process, stdio: Stdio, call?: CallIdentity): Promise<void> {
+    if (await this.execs.has(execId, call)) return;
     const { status } = this;
     if (status === 'paused' || status === 'stopped') throw plainError(CANNOT_EXEC[status]);
     if (this.#hasNoProcess) throw plainError(CANNOT_EXEC_CREATED);
@@ -374,7 +452,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     const { namespace } = this.record;
     planStdio(stdio, { namespace, id: execId, hostNetwork: this.#context.hostNetwork }, plan);
     try {
-      await this.execs.add({ execId, stdio }, { plan: plan.append(prepared.plan), init: prepared.init });
+      await this.execs.add({ execId, stdio, call }, { plan: plan.append(prepared.plan), init: prepared.init });
     } catch (error) {
       throw this.#removed === undefined ? error : notFound(CONTAINER_NOT_CREATED);
     }
@@ -386,7 +464,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   }
 
   /** Removes a container that has ended, or never ran. @returns how it ended. */
-  delete(): Promise<ExitRecord> {
+  delete(call?: CallIdentity): Promise<ExitRecord> {
     return this.#queue.run(async () => {
       if (this.#removed !== undefined) throw notFound(CONTAINER_NOT_CREATED);
       if (this.status === 'paused') throw plainError(CANNOT_DELETE_PAUSED);
@@ -395,6 +473,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
       }
       const exit = await this.#stopAndClean();
       // On disk before the rest goes: a crash in between repeats the removal, not the event.
+      await this.#keepAnswer(call, exit);
       await this.announcements.once(taskDelete(this.record.id, this.pid, exit));
       await this.#remove(exit);
       this.announcements.finish();
@@ -402,9 +481,28 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     });
   }
 
+  /** Whoever asks again, for this or for its creation, finds no container that would tell. */
+  async #keepAnswer(call: CallIdentity | undefined, exit: ExitRecord, isAbandonment = false): Promise<void> {
+    const { namespace, id, journal, call: creation } = this.record;
+    const process = processName(namespace, id, '');
+    await this.answers.keep({ call, creation, of: journal, process, isAbandonment, pid: this.pid, exit });
+  }
+
+  /** That was begun, and has to be brought to its end. */
+  get isBeingDeleted(): boolean {
+    return this.announcements.isTold('delete');
+  }
+
+  /** Says of a container that was found that it had been given up. */
+  resumeAbandonment(): void {
+    this.#isAbandoned = true;
+  }
+
   /** Removes it in whatever state it is, without a word to containerd. @returns how it ended. */
-  abandon(): Promise<ExitRecord> {
-    this.#abandoned = true;
+  async abandon(call?: CallIdentity): Promise<ExitRecord> {
+    this.#isAbandoned = true;
+    // First of all: the next daemon goes on with it.
+    await markAbandoned(this.directory);
     // Not behind a call that hangs; what it waits for comes with the end.
     void this.#kill().catch(() => undefined);
     this.#checkpointing.abort();
@@ -412,6 +510,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
       if (this.#removed !== undefined) return this.#removed;
       const exit = await this.#stopAndClean();
       await this.announcements.discard();
+      await this.#keepAnswer(call, exit, true);
       await this.#remove(exit);
       return exit;
     });
@@ -450,7 +549,6 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
 
   /** Events are added here, where the order of things is the monitor's. */
   message(message: MonitorMessage): void {
-    this.#told.resolve();
     switch (message.type) {
       case 'created':
         // A monitor that greets late tells what its file has told.
@@ -464,6 +562,9 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
         this.#announceCreate();
         this.#created.resolve(message.init);
         break;
+      case 'asked':
+        this.#asked = message.call;
+        break;
       case 'running':
         if (this.#started.settled) break;
         this.#status = 'running';
@@ -471,6 +572,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
         this.#started.resolve();
         break;
       case 'start-failed':
+        if (this.#started.settled) break;
         this.#started.reject(new StatusError(Code.Unknown, startFailed(message.text)));
         break;
       case 'failed':
@@ -488,9 +590,12 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
       case 'checkpointed':
         this.#checkpointing.receive(message.status);
         break;
+      // The link's own.
       case 'signalled':
       case 'streams':
       case 'asleep':
+      case 'done':
+      case 'greeted':
         break;
       case 'warning':
         this.#context.logger.warn({ ...this.#identity, text: message.text }, 'the monitor warns');
@@ -513,7 +618,12 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     // At once: the monitor's end, which follows, is then a regular one.
     this.#status = 'stopped';
     const reason = await explainFailure(text, this.#context.directory);
-    this.#created.reject(new StatusError(Code.Unknown, createFailed(reason)));
+    this.#failCreation(new StatusError(Code.Unknown, createFailed(reason)));
+  }
+
+  #failCreation(error: StatusError): void {
+    this.#status = 'stopped';
+    this.#created.reject(error);
     this.#settleStopped(endedNow(255));
   }
 
@@ -525,7 +635,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     this.#created.reject(new StatusError(Code.Unknown, createFailed('the container ended before it was created')));
     // Those of which nobody told the end were killed with it.
     this.execs.containerEnded({ ...exit, status: SIGKILLED_STATUS });
-    if (announced && !this.#abandoned) void this.announcements.once(taskExit(this.record.id, this.pid, exit));
+    if (announced && !this.#isAbandoned) void this.announcements.once(taskExit(this.record.id, this.pid, exit));
     this.#settleStopped(exit);
   }
 
@@ -555,7 +665,6 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   }
 
   async gone(): Promise<void> {
-    this.#told.resolve();
     if (!(await this.isFinished())) {
       // Or it ended as it should, and its last words went with the connection: writing to a closed one loses them.
       this.#context.logger.warn(this.#identity, 'a monitor is gone without a word; what it may have left is removed');

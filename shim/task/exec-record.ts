@@ -4,12 +4,16 @@ import { writeFileAtomic } from '../../common/atomic-file.ts';
 import { hasErrorCode, listIfExists, readTextIfExists, removeFile } from '../../common/files.ts';
 import { parseMonitorStatus, type MonitorStatus } from '../monitor/messages.ts';
 import { Plan } from '../monitor/plan.ts';
+import type { CallIdentity } from './call-identity.ts';
 import type { Stdio } from './stdio.ts';
+import type { TerminalSize } from './task-process.ts';
 
 /** What a daemon must know of an exec. */
 export interface ExecRecord {
   readonly execId: string;
   readonly stdio: Stdio;
+  /** Whose call added it. */
+  readonly call?: CallIdentity | undefined;
 }
 
 /** What its monitor and its init are to do. */
@@ -20,8 +24,12 @@ export interface ExecPlan {
 
 const PLAN = '.plan';
 const STATUS = '.status';
+const SIZE = '.size';
 
-/** The directory of a container's execs: `ID.plan` is all that is said of each, `ID.status` what its monitor tells. */
+/**
+ * The directory of a container's execs: `ID.plan` is all that is said of each, `ID.status` what its monitor tells, and
+ * `ID.size` which size its terminal is to begin with, if a client has said so.
+ */
 const directoryOf = (container: string) => path.join(container, 'execs');
 const planOf = (container: string, execId: string) => path.join(directoryOf(container), execId + PLAN);
 
@@ -41,30 +49,48 @@ export async function writeExec(container: string, record: ExecRecord, { plan, i
   }
 }
 
+/** What its terminal is to begin with, whichever daemon starts it. */
+export async function writeTerminalSize(container: string, execId: string, size: TerminalSize): Promise<void> {
+  await writeFileAtomic(path.join(directoryOf(container), execId + SIZE), `${size.width} ${size.height}`);
+}
+
 /** First the plan, so that what an interruption leaves is nobody's. */
-export async function removeExec(container: string, execId: string): Promise<void> {
+export async function removeExec(container: string, execId: string, { hasSize = false } = {}): Promise<void> {
   await removeFile(planOf(container, execId));
   await removeFile(path.join(directoryOf(container), execId + STATUS));
+  if (hasSize) await removeFile(path.join(directoryOf(container), execId + SIZE));
+}
+
+export interface FoundExec {
+  readonly record: ExecRecord;
+  readonly status: MonitorStatus | undefined;
+  readonly size: TerminalSize | undefined;
 }
 
 /** What an earlier daemon left, with what the monitor wrote of each. Leftovers of interruptions are removed. */
-export async function readExecs(
-  container: string,
-): Promise<readonly { readonly record: ExecRecord; readonly status: MonitorStatus | undefined }[]> {
+export async function readExecs(container: string): Promise<readonly FoundExec[]> {
   const names = await listIfExists(directoryOf(container));
   const ids = new Set(names.filter((name) => name.endsWith(PLAN)).map((name) => name.slice(0, -PLAN.length)));
-  const leftovers = names.filter((name) => !ids.has(name.replace(/\.(plan|status(\.new)?)$/, '')));
+  const leftovers = names.filter((name) => !ids.has(name.replace(/\.(plan|(status|size)(\.new)?)$/, '')));
   await Promise.all(leftovers.map((name) => rm(path.join(directoryOf(container), name), { recursive: true })));
   return (await Promise.all([...ids].map((execId) => readExec(container, execId)))).flatMap((exec) => exec ?? []);
 }
 
 /** Undefined for one that cannot be read, which is removed: it must not cost the others, or the container. */
-async function readExec(container: string, execId: string) {
+async function readExec(container: string, execId: string): Promise<FoundExec | undefined> {
   try {
     const [, record = ''] = ((await readTextIfExists(planOf(container, execId))) ?? '').split('\0', 2);
-    return { record: JSON.parse(record) as ExecRecord, status: await readExecStatus(container, execId) };
+    const [status, size] = await Promise.all([
+      readExecStatus(container, execId),
+      readTextIfExists(path.join(directoryOf(container), execId + SIZE)),
+    ]);
+    return {
+      record: JSON.parse(record) as ExecRecord,
+      status,
+      size: size === undefined ? undefined : parseSize(size),
+    };
   } catch {
-    await removeExec(container, execId);
+    await removeExec(container, execId, { hasSize: true });
     return undefined;
   }
 }
@@ -73,4 +99,9 @@ async function readExec(container: string, execId: string) {
 export async function readExecStatus(container: string, execId: string): Promise<MonitorStatus | undefined> {
   const status = await readTextIfExists(path.join(directoryOf(container), execId + STATUS));
   return status === undefined ? undefined : parseMonitorStatus(status);
+}
+
+function parseSize(text: string): TerminalSize {
+  const [width = 0, height = 0] = text.split(' ').map(Number);
+  return { width, height };
 }

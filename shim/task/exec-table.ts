@@ -1,9 +1,24 @@
 import { alreadyExists, notFound } from '../../common/errors.ts';
 import type { ExecMessage, ExitRecord } from '../monitor/messages.ts';
 import { Exec, type ExecContainer } from './exec.ts';
-import { readExecs, readExecStatus, removeExec, writeExec, type ExecPlan, type ExecRecord } from './exec-record.ts';
+import type { CallIdentity } from './call-identity.ts';
+import {
+  readExecs,
+  readExecStatus,
+  removeExec,
+  writeExec,
+  type ExecPlan,
+  type ExecRecord,
+  type FoundExec,
+} from './exec-record.ts';
 import { CONTAINER_NOT_CREATED, processDoesNotExist } from './messages.ts';
 import { stateError } from './state-error.ts';
+
+/** What a Delete answers. */
+export interface DeletedProcess {
+  readonly pid: number;
+  readonly exit: ExitRecord | undefined;
+}
 
 /** The execs of one container. */
 export class ExecTable {
@@ -11,6 +26,8 @@ export class ExecTable {
   readonly #execs = new Map<string, Exec>();
   /** Those that are being written. */
   readonly #adding = new Map<string, Promise<void>>();
+  /** Of an earlier daemon, until `recover` has been through. */
+  #found: readonly FoundExec[] = [];
   #closed = false;
 
   constructor(container: ExecContainer) {
@@ -22,6 +39,13 @@ export class ExecTable {
     const exec = this.#execs.get(execId);
     if (exec === undefined) throw notFound(processDoesNotExist(execId));
     return exec;
+  }
+
+  /** Whether the call has added one already, which is announced then. */
+  async has(execId: string, call: CallIdentity | undefined): Promise<boolean> {
+    if (call === undefined || this.#execs.get(execId)?.record.call !== call) return false;
+    await this.#container.announcements.written();
+    return true;
   }
 
   /** Adds one that is to be started later. @throws StatusError AlreadyExists; NotFound when the container is going. */
@@ -60,28 +84,40 @@ export class ExecTable {
     });
   }
 
-  async delete(execId: string): Promise<{ readonly pid: number; readonly exit: ExitRecord | undefined }> {
+  /** @returns what it was answered, if it was carried out before; else how the exec ended. */
+  async delete(execId: string, call?: CallIdentity): Promise<DeletedProcess> {
+    const { answers } = this.#container;
+    const kept = answers.find(call);
+    if (kept !== undefined && this.#execs.get(execId)?.identity !== kept.of) {
+      return { pid: kept.pid ?? 0, exit: kept.exit };
+    }
     const exec = this.get(execId);
-    const exit = await exec.delete();
+    const exit = await exec.delete(call);
     this.#execs.delete(execId);
     return { pid: exec.pid, exit };
   }
 
-  /** Finds those of an earlier daemon, before the monitor tells more. */
+  /** Finds those of an earlier daemon, of which the monitor tells more. */
+  async find(): Promise<void> {
+    this.#found = await readExecs(this.#container.directory);
+    for (const { record } of this.#found) this.#execs.set(record.execId, new Exec(record, this.#container));
+  }
+
+  /** Takes up what is on disk, once the container's own beginnings are told: before any exec's. */
   async recover(): Promise<void> {
-    for (const { record, status } of await readExecs(this.#container.directory)) {
-      const exec = new Exec(record, this.#container);
-      this.#execs.set(record.execId, exec);
+    for (const { record, ...found } of this.#found) {
+      const exec = this.get(record.execId);
       await exec.announce();
-      exec.recover(status);
+      exec.recover(found);
     }
+    this.#found = [];
     await this.#container.announcements.forgetExecsBut(new Set(this.#execs.keys()));
   }
 
   /** Takes up what a monitor that is gone wrote of their ends. */
   async reread(): Promise<void> {
     for (const exec of this.#execs.values()) {
-      exec.recover(await readExecStatus(this.#container.directory, exec.execId));
+      exec.reread(await readExecStatus(this.#container.directory, exec.execId));
     }
   }
 

@@ -10,8 +10,10 @@ import {
   type ProcessIdentity,
 } from '../monitor/messages.ts';
 import type { Announcements } from './announcements.ts';
+import type { CallIdentity } from './call-identity.ts';
 import { Deferred } from './deferred.ts';
-import { removeExec, type ExecRecord } from './exec-record.ts';
+import { removeExec, writeTerminalSize, type ExecRecord, type FoundExec } from './exec-record.ts';
+import { processName, type KeptAnswers } from './kept-answers.ts';
 import {
   CANNOT_DELETE_RUNNING,
   CANNOT_RESIZE_STOPPED,
@@ -38,6 +40,7 @@ const FAILED_STATUS = 255;
 
 /** The container that an exec is in. */
 export interface ExecContainer {
+  readonly namespace: string;
   readonly id: string;
   /** The state directory. */
   readonly directory: string;
@@ -48,12 +51,14 @@ export interface ExecContainer {
   readonly hostNetwork: string;
   readonly link: MonitorLink;
   readonly announcements: Announcements;
+  readonly answers: KeptAnswers;
 }
 
 /** A process beside the container's first one. The monitor starts it, and tells what becomes of it. */
 export class Exec implements TaskProcess {
   readonly execId: string;
   readonly stdio: Stdio;
+  readonly record: ExecRecord;
   readonly #container: ExecContainer;
   readonly #prefix: string;
   readonly #queue = new SerialQueue();
@@ -61,14 +66,19 @@ export class Exec implements TaskProcess {
   readonly #released = new Deferred<void>();
   /** Of the start that is under way. */
   #started: Deferred<void> | undefined;
+  /** Whose call that is. */
+  #starting: CallIdentity | undefined;
   #status: 'created' | 'running' | 'stopped' = 'created';
   #process: ProcessIdentity = { pid: 0, startTime: 0n };
   #exit: ExitRecord | undefined;
   #terminalSize: TerminalSize | undefined;
+  /** Whose call has started it. */
+  #asked: CallIdentity | undefined;
   #releasing = false;
   #deleted = false;
 
   constructor(record: ExecRecord, container: ExecContainer) {
+    this.record = record;
     this.execId = record.execId;
     this.stdio = record.stdio;
     this.#container = container;
@@ -98,23 +108,34 @@ export class Exec implements TaskProcess {
     await this.#container.announcements.once(taskExecAdded(this.#container.id, this.execId));
   }
 
-  /** Takes up what an earlier daemon's monitor wrote of it. */
-  recover(status: MonitorStatus | undefined): void {
+  /** Takes up what an earlier daemon and its monitor wrote of it. */
+  recover({ status, size }: Omit<FoundExec, 'record'>): void {
+    this.#terminalSize = size;
+    this.reread(status);
+  }
+
+  /** Takes up what its monitor wrote of it. */
+  reread(status: MonitorStatus | undefined): void {
     if (status === undefined) return;
+    this.#asked = status.asked;
     this.receive({ type: 'running', process: status.init });
     if (status.exit !== undefined) this.receive({ type: 'exited', exit: status.exit });
   }
 
-  start(): Promise<number> {
+  start(call?: CallIdentity): Promise<number> {
     return this.#queue.run(async () => {
       if (this.#deleted) throw notFound(processDoesNotExist(this.execId));
+      if (call !== undefined && this.#asked === call) return this.pid;
       if (this.#status !== 'created') throw plainError(CANNOT_START[this.#status]);
       this.#checkContainer();
       const started = new Deferred<void>();
       this.#started = started;
+      this.#starting = call;
       this.#askStart();
       try {
         await started.promise;
+        this.#asked = call;
+        await this.#container.announcements.written();
       } catch (error) {
         this.#endWaiting();
         throw error;
@@ -134,7 +155,9 @@ export class Exec implements TaskProcess {
 
   #askStart(): void {
     const { width, height } = this.#terminalSize ?? { width: 0, height: 0 };
-    this.#container.link.send(`${this.#prefix}start ${height} ${width} ${this.#container.hostNetwork}`);
+    const { link, hostNetwork } = this.#container;
+    const call = this.#starting === undefined ? '' : `for ${this.#starting} `;
+    link.send(`${call}${this.#prefix}start ${height} ${width} ${hostNetwork}`);
   }
 
   #checkContainer(): void {
@@ -144,31 +167,36 @@ export class Exec implements TaskProcess {
     if (status === 'stopped') throw failedPrecondition(initNotRunning(id));
   }
 
-  wait(): Promise<ExitRecord> {
-    return this.#exited.promise;
+  async wait(): Promise<ExitRecord> {
+    const exit = await this.#exited.promise;
+    await this.#container.announcements.written();
+    return exit;
   }
 
-  async kill(signal: number): Promise<void> {
-    if (this.#status === 'stopped') throw notFound(PROCESS_ALREADY_FINISHED);
+  async kill(signal: number, ...[, call]: readonly [all: boolean, call?: CallIdentity]): Promise<void> {
+    const { link } = this.#container;
+    // By the same call, to an earlier daemon, a signal may have been sent already, and have ended it.
+    if (this.#status === 'stopped' && !link.mayHaveDone(call)) throw notFound(PROCESS_ALREADY_FINISHED);
     // One whose start hangs has a process that may be killed.
     if (this.#status === 'created' && this.#started === undefined) throw failedPrecondition(PROCESS_NOT_CREATED);
-    checkSignalled(await this.#container.link.signal(signal, this.#prefix), signal);
+    checkSignalled(await link.signal(signal, this.#prefix, call), signal);
   }
 
-  closeStdin(): void {
-    this.#container.link.send(`${this.#prefix}close-stdin`);
+  async closeStdin(call?: CallIdentity): Promise<void> {
+    await this.#container.link.tell(call, `${this.#prefix}close-stdin`);
   }
 
-  resize(size: TerminalSize): void {
+  async resize(size: TerminalSize, call?: CallIdentity): Promise<void> {
     const command = resizeCommand(size);
     if (!this.stdio.terminal) return;
     if (this.#status === 'stopped') throw plainError(CANNOT_RESIZE_STOPPED);
     this.#terminalSize = size;
-    if (this.#status === 'running' || this.#started !== undefined) this.#container.link.send(this.#prefix + command);
+    if (this.isAlive) await this.#container.link.tell(call, this.#prefix + command);
+    else await writeTerminalSize(this.#container.directory, this.execId, size);
   }
 
   /** Removes one that has ended, or does not run: its start was not asked for, or failed. */
-  delete(): Promise<ExitRecord | undefined> {
+  delete(call?: CallIdentity): Promise<ExitRecord | undefined> {
     return this.#queue.run(async () => {
       if (this.#deleted) throw notFound(processDoesNotExist(this.execId));
       if (this.#status === 'running') throw plainError(CANNOT_DELETE_RUNNING);
@@ -179,12 +207,25 @@ export class Exec implements TaskProcess {
         link.send(`${this.#prefix}release`);
         await this.#released.promise;
       }
-      await removeExec(directory, this.execId);
+      await this.#keepAnswer(call);
+      await removeExec(directory, this.execId, { hasSize: this.#terminalSize !== undefined });
       this.#deleted = true;
       await announcements.forgetExec(this.execId);
       this.#exited.reject(notFound(processDoesNotExist(this.execId)));
       return this.#exit;
     });
+  }
+
+  /** Whoever asks again, finds no exec that would tell. */
+  async #keepAnswer(call: CallIdentity | undefined): Promise<void> {
+    const { namespace, id, answers } = this.#container;
+    const process = processName(namespace, id, this.execId);
+    await answers.keep({ call, of: this.identity, process, pid: this.pid, exit: this.#exit });
+  }
+
+  /** What tells it from a later exec of the same id. */
+  get identity(): string {
+    return `${this.execId} ${this.record.call ?? ''}`;
   }
 
   /** The connection to the monitor is a new one: what was asked on the old one may be lost. */
@@ -202,10 +243,15 @@ export class Exec implements TaskProcess {
 
   receive(message: ExecMessage): void {
     switch (message.type) {
+      case 'asked':
+        this.#asked = message.call;
+        break;
       case 'running':
         if (this.#status !== 'created') break;
         this.#status = 'running';
         this.#process = message.process;
+        // Of a dead daemon's exec its monitor may tell before this one could.
+        void this.announce();
         void this.#container.announcements.once(taskExecStarted(this.#container.id, this.execId, this.pid));
         this.#started?.resolve();
         break;

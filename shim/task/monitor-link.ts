@@ -4,7 +4,9 @@ import { internal } from '../../common/errors.ts';
 import type { StreamIdentity } from '../criu/streams.ts';
 import type { MonitorMessage } from '../monitor/messages.ts';
 import { Monitor, type MonitorListener } from '../monitor/monitor.ts';
+import type { CallIdentity } from './call-identity.ts';
 import { Deferred } from './deferred.ts';
+import { readStatus } from './monitor-files.ts';
 
 /** The container whose monitor it is. */
 export interface MonitorOwner {
@@ -35,6 +37,9 @@ export class MonitorLink {
   readonly #directory: string;
   readonly #owner: MonitorOwner;
   readonly #signalled: Deferred<number>[] = [];
+  /** Calls of clients that the monitor was asked to carry out. */
+  readonly #calls = new Map<CallIdentity, { readonly command: string; readonly answer: Deferred<number> }>();
+  #greeted = new Deferred<void>();
   /** Settled, but while a connection that was lost is being made again. */
   #connected: Promise<void> = Promise.resolve();
   #monitor: Monitor | undefined;
@@ -42,6 +47,8 @@ export class MonitorLink {
   /** A connection is gone, and it is not settled yet what that means. */
   #isUnsettled = false;
   #rest: Rest | undefined;
+  /** An earlier daemon had this container. */
+  #isRecovered = false;
   /** Who waits to be told of the streams. */
   readonly #describing: Deferred<readonly StreamIdentity[]>[] = [];
 
@@ -67,7 +74,15 @@ export class MonitorLink {
 
   /** Connects to the monitor that an earlier daemon started. @throws if there is none. */
   async connect(): Promise<void> {
+    this.#isRecovered = true;
+    this.#greeted = new Deferred<void>();
     this.#monitor = await Monitor.connect(this.#directory, this.#listener());
+    this.#monitor.send('greet');
+  }
+
+  /** Resolves once the monitor has told all that it tells whoever connects; or never. */
+  get greeted(): Promise<void> {
+    return this.#greeted.promise;
   }
 
   /** Says something that is not answered, or by a message. Lost if there is no monitor. */
@@ -106,8 +121,50 @@ export class MonitorLink {
     for (const command of rest.unsent) this.send(command);
   }
 
+  /**
+   * Has a call carried out: once, however often and by whichever daemon it is asked for.
+   * @returns an errno; 0: it was done. ESRCH: there is nobody who could have.
+   */
+  async carryOut(call: CallIdentity, command: string): Promise<number> {
+    await this.#connected;
+    const asked = this.#calls.get(call);
+    if (asked !== undefined) return asked.answer.promise;
+    if (!this.isOpen) return this.#lookUp(call);
+    const answer = new Deferred<number>();
+    this.#calls.set(call, { command, answer });
+    this.#sendCall(call, command);
+    return answer.promise;
+  }
+
+  #sendCall(call: CallIdentity, command: string): void {
+    this.send(`for ${call} ${command}`);
+  }
+
+  /** As carryOut, for what cannot fail; without a call it is only said. */
+  async tell(call: CallIdentity | undefined, command: string): Promise<void> {
+    if (call === undefined) this.send(command);
+    else await this.carryOut(call, command);
+  }
+
+  /** Whether an earlier daemon may have had the call carried out. */
+  mayHaveDone(call: CallIdentity | undefined): call is CallIdentity {
+    return call !== undefined && this.#isRecovered;
+  }
+
+  /** A monitor that is gone has left word. */
+  async #lookUp(call: CallIdentity): Promise<number> {
+    const status = await readStatus(this.#directory).catch(() => undefined);
+    return status?.done?.get(call) ?? ESRCH;
+  }
+
+  #answerCall(call: CallIdentity, errno: number): void {
+    this.#calls.get(call)?.answer.resolve(errno);
+    this.#calls.delete(call);
+  }
+
   /** @returns the errno; 0: sent. `of` is an exec's prefix, or empty for the first process. */
-  async signal(number: number, of = ''): Promise<number> {
+  async signal(number: number, of = '', call?: CallIdentity): Promise<number> {
+    if (call !== undefined) return this.carryOut(call, `${of}signal ${number}`);
     await this.#connected;
     if (this.#monitor === undefined || this.#owner.ended) return ESRCH;
     const answer = new Deferred<number>();
@@ -146,6 +203,8 @@ export class MonitorLink {
       message: (message) => {
         if (message.type === 'asleep') isAsleep = true;
         else if (message.type === 'signalled') this.#signalled.shift()?.resolve(message.errno);
+        else if (message.type === 'done') this.#answerCall(message.call, message.errno);
+        else if (message.type === 'greeted') this.#greeted.resolve();
         else if (message.type === 'streams') this.#describing.shift()?.resolve(message.streams);
         else this.#owner.message(message);
       },
@@ -193,6 +252,7 @@ export class MonitorLink {
     this.#lost = true;
     this.#endDescribing();
     await this.#owner.gone();
+    for (const call of this.#calls.keys()) this.#answerCall(call, await this.#lookUp(call));
   }
 
   /** A monitor drops whom it cannot write to at once; it tells its state to whoever connects. */
@@ -202,6 +262,7 @@ export class MonitorLink {
       // Nobody knows whether they arrived, and a signal must not come twice.
       this.#answerAll(EIO);
       this.#endDescribing();
+      for (const [call, { command }] of this.#calls) this.#sendCall(call, command);
       this.#owner.reconnected();
       return true;
     } catch {

@@ -8,6 +8,8 @@ import { DUMP_LOG } from '../criu/dump-plan.ts';
 
 /** A checkpoint that is being made: what the next daemon needs to bring it to its end. Goes through JSON. */
 export interface PendingCheckpoint {
+  /** Whose call it is; of a call without identity, what tells it from others of the container. */
+  readonly token: string;
   readonly images: string;
   /** It was made for this. */
   readonly madeImages: boolean;

@@ -1,18 +1,20 @@
-import { rm } from 'node:fs/promises';
+import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { finalNameOf } from '../../common/atomic-file.ts';
 import { listIfExists, removeFile } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { RunPaths } from '../daemon/paths.ts';
-import { readContainerRecord } from './container-record.ts';
-import type { ContainerRegistry } from './container-registry.ts';
-import { readStatus } from './monitor-status.ts';
+import { readContainerRecord, writeContainerRecord } from './container-record.ts';
+import { removeStateDirectory, type ContainerRegistry } from './container-registry.ts';
+import { readStatus } from './monitor-files.ts';
 
 /**
- * Finds the containers of daemons that are gone: killed, crashed, or replaced by another build. Each is taken over from
- * its monitor, or, if that is gone too, from its status file. One that cannot be read harms no other.
+ * Finds the containers of daemons that are gone: killed, crashed, or replaced by another build; there is never more than
+ * one that lives. Each is taken over from its monitor, or, if that is gone too, from its status file. What was being made
+ * goes on or is rolled back, what was being removed is. One that cannot be read harms no other.
  */
 export async function recoverContainers(registry: ContainerRegistry, paths: RunPaths, logger: Logger): Promise<void> {
+  await registry.recoverAnswers();
   const namespaces = await listIfExists(paths.containers);
   const found = await Promise.all(
     namespaces.map(async (namespace) => {
@@ -30,6 +32,12 @@ export async function recoverContainers(registry: ContainerRegistry, paths: RunP
       }
     }),
   );
+  await removeEmpty(namespaces.map((namespace) => path.join(paths.containers, namespace)));
+}
+
+/** What was the last thing in them may have been removed when its daemon died. */
+async function removeEmpty(directories: readonly string[]): Promise<void> {
+  await Promise.all(directories.map((directory) => rmdir(directory).catch(() => undefined)));
 }
 
 /**
@@ -37,7 +45,8 @@ export async function recoverContainers(registry: ContainerRegistry, paths: RunP
  * there are left alone.
  */
 export async function recoverJournals(registry: ContainerRegistry, paths: RunPaths, logger: Logger): Promise<void> {
-  for (const namespace of await listIfExists(paths.events)) {
+  const namespaces = await listIfExists(paths.events);
+  for (const namespace of namespaces) {
     for (const name of (await listIfExists(path.join(paths.events, namespace))).sort()) {
       const rewritten = finalNameOf(name);
       if (rewritten !== undefined) {
@@ -51,6 +60,7 @@ export async function recoverJournals(registry: ContainerRegistry, paths: RunPat
       });
     }
   }
+  await removeEmpty(namespaces.map((namespace) => path.join(paths.events, namespace)));
 }
 
 async function recoverContainer(
@@ -60,14 +70,19 @@ async function recoverContainer(
   logger: Logger,
 ): Promise<void> {
   const directory = paths.container(namespace, id);
-  const record = await readContainerRecord(directory);
-  if (record === undefined) {
-    logger.info({ namespace, id }, 'a create was interrupted before anything ran; it is removed');
-    await rm(directory, { recursive: true, force: true });
+  const found = await readContainerRecord(directory);
+  if (found === undefined) {
+    logger.info(
+      { namespace, id },
+      'a create was interrupted before anything ran, or a delete after all; it is removed',
+    );
+    await removeStateDirectory(directory);
     return;
   }
+  const { record, isAbandoned } = found;
+  const own = { ...record, build: paths.build };
+  if (record.build !== paths.build && !isAbandoned) await writeContainerRecord(directory, own);
   const status = await readStatus(directory);
-  const container = registry.adopt(record, directory);
-  await container.recover(status);
+  const container = await registry.adopt({ record: own, directory, status, isAbandoned });
   logger.info({ namespace, id, status: container.status }, 'a container was taken over');
 }

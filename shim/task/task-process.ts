@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { StatusError, internal, invalidArgument, notFound, Code } from '../../common/errors.ts';
 import type { ExitRecord } from '../monitor/messages.ts';
+import type { CallIdentity } from './call-identity.ts';
 import { PROCESS_ALREADY_FINISHED } from './messages.ts';
 import type { Stdio } from './stdio.ts';
 
@@ -21,13 +22,13 @@ export interface TaskProcess {
   readonly pid: number;
   readonly stdio: Stdio;
   readonly exit: ExitRecord | undefined;
-  /** @returns its pid. */
-  start(): Promise<number>;
+  /** `call` is whose call it is, here and below: done once, it is answered again. @returns its pid. */
+  start(call?: CallIdentity): Promise<number>;
   wait(): Promise<ExitRecord>;
   /** `all` means every process of the container, and is the first process's alone. */
-  kill(signal: number, all: boolean): Promise<void>;
-  closeStdin(): void;
-  resize(size: TerminalSize): void;
+  kill(signal: number, all: boolean, call?: CallIdentity): Promise<void>;
+  closeStdin(call?: CallIdentity): Promise<void>;
+  resize(size: TerminalSize, call?: CallIdentity): Promise<void>;
 }
 
 const { ESRCH, EINVAL } = constants.errno;

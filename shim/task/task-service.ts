@@ -68,13 +68,13 @@ export class TaskService {
     this.#registry = registry;
   }
 
-  async create(namespace: string, request: CreateTaskRequest): Promise<CreateTaskResponse> {
-    const container = await this.#registry.create(namespace, request);
+  async create(namespace: string, request: CreateTaskRequest, call?: CallIdentity): Promise<CreateTaskResponse> {
+    const container = await this.#registry.create(namespace, request, call);
     return { pid: container.pid };
   }
 
-  async start(namespace: string, { id, execId }: StartRequest): Promise<StartResponse> {
-    return { pid: await (await this.#process(namespace, id, execId)).start() };
+  async start(namespace: string, { id, execId }: StartRequest, call?: CallIdentity): Promise<StartResponse> {
+    return { pid: await (await this.#process(namespace, id, execId)).start(call) };
   }
 
   async state(namespace: string, { id, execId }: StateRequest): Promise<StateResponse> {
@@ -84,39 +84,43 @@ export class TaskService {
     return { id, bundle, pid, status: STATUSES[status], ...stdio, ...exitResponse(exit), execId };
   }
 
-  async wait(namespace: string, { id, execId }: WaitRequest): Promise<WaitResponse> {
-    return exitResponse(await (await this.#process(namespace, id, execId)).wait());
+  async wait(namespace: string, { id, execId }: WaitRequest, call?: CallIdentity): Promise<WaitResponse> {
+    return exitResponse(await this.#registry.wait(namespace, id, execId, call));
   }
 
-  async kill(namespace: string, { id, execId, signal, all }: KillRequest): Promise<object> {
+  async kill(namespace: string, { id, execId, signal, all }: KillRequest, call?: CallIdentity): Promise<object> {
     if (signal > MAX_SIGNAL) throw invalidArgument(`signal is ${signal}: expected 0 to ${MAX_SIGNAL}`);
     const process = await this.#process(namespace, id, execId);
-    await process.kill(signal, all);
+    await process.kill(signal, all, call);
     return {};
   }
 
-  async delete(namespace: string, { id, execId }: DeleteRequest): Promise<DeleteResponse> {
+  async delete(namespace: string, { id, execId }: DeleteRequest, call?: CallIdentity): Promise<DeleteResponse> {
     const { pid, exit } =
       execId === ''
-        ? await this.#registry.delete(namespace, id)
-        : await (await this.#registry.get(namespace, id)).execs.delete(execId);
+        ? await this.#registry.delete(namespace, id, call)
+        : await this.#registry.deleteExec(namespace, id, execId, call);
     return { pid, ...exitResponse(exit) };
   }
 
-  async exec(namespace: string, request: ExecProcessRequest): Promise<object> {
+  async exec(namespace: string, request: ExecProcessRequest, call?: CallIdentity): Promise<object> {
     const container = await this.#registry.get(namespace, request.id);
     const execId = checkIdentifier(request.execId, 'exec id');
     const { terminal, stdin, stdout, stderr, spec } = request;
     if (spec === undefined) throw invalidArgument('spec is missing: send the process to be started, as JSON');
     const { value: process } = parseProcess(spec, 'process spec');
     // The request decides, as with runc's shim (pkg/process/init.go, exec).
-    await container.addExec(execId, { ...process, terminal }, { stdin, stdout, stderr, terminal });
+    await container.addExec(execId, { ...process, terminal }, { stdin, stdout, stderr, terminal }, call);
     return {};
   }
 
-  async resizePty(namespace: string, { id, execId, width, height }: ResizePtyRequest): Promise<object> {
+  async resizePty(
+    namespace: string,
+    { id, execId, width, height }: ResizePtyRequest,
+    call?: CallIdentity,
+  ): Promise<object> {
     const process = await this.#process(namespace, id, execId);
-    process.resize({ width, height });
+    await process.resize({ width, height }, call);
     return {};
   }
 
@@ -127,18 +131,18 @@ export class TaskService {
     return { processes: pids.map((pid) => ({ pid, info: processDetails(ids.get(pid)) })) };
   }
 
-  async pause(namespace: string, { id }: PauseRequest): Promise<object> {
-    await (await this.#registry.get(namespace, id)).pause();
+  async pause(namespace: string, { id }: PauseRequest, call?: CallIdentity): Promise<object> {
+    await (await this.#registry.get(namespace, id)).pause(call);
     return {};
   }
 
-  async resume(namespace: string, { id }: ResumeRequest): Promise<object> {
-    await (await this.#registry.get(namespace, id)).resume();
+  async resume(namespace: string, { id }: ResumeRequest, call?: CallIdentity): Promise<object> {
+    await (await this.#registry.get(namespace, id)).resume(call);
     return {};
   }
 
-  async checkpoint(namespace: string, request: CheckpointTaskRequest): Promise<object> {
-    await (await this.#registry.get(namespace, request.id)).checkpoint(readCheckpointRequest(request));
+  async checkpoint(namespace: string, request: CheckpointTaskRequest, call?: CallIdentity): Promise<object> {
+    await (await this.#registry.get(namespace, request.id)).checkpoint(readCheckpointRequest(request), call);
     return {};
   }
 
@@ -153,9 +157,9 @@ export class TaskService {
     return { stats: await (await this.#registry.get(namespace, id)).stats() };
   }
 
-  async closeIO(namespace: string, { id, execId, stdin }: CloseIORequest): Promise<object> {
+  async closeIO(namespace: string, { id, execId, stdin }: CloseIORequest, call?: CallIdentity): Promise<object> {
     const process = await this.#process(namespace, id, execId);
-    if (stdin) process.closeStdin();
+    if (stdin) await process.closeStdin(call);
     return {};
   }
 
@@ -187,7 +191,7 @@ function processDetails(execId: string | undefined): Any | undefined {
   };
 }
 
-/** A method of the service as the transports see it: bytes in, bytes out. `call` is undefined if it is never repeated. */
+/** A method of the service as the transports see it: bytes in, bytes out. `call` is undefined where none can come again. */
 export type EncodedHandler = (
   namespace: string,
   payload: Uint8Array,
@@ -205,10 +209,10 @@ export function taskHandlers(service: TaskService): ReadonlyMap<string, EncodedH
   const handlers = new Map<string, EncodedHandler>();
   const add = <Request, Response>(
     method: { name: string; requestType: Codec<Request>; responseType: Codec<Response> },
-    handler: (namespace: string, request: Request) => Promise<Response>,
+    handler: (namespace: string, request: Request, call?: CallIdentity) => Promise<Response>,
   ) => {
-    handlers.set(method.name, async (namespace, payload) => {
-      const response = await handler.call(service, namespace, decodeRequest(method, payload));
+    handlers.set(method.name, async (namespace, payload, call) => {
+      const response = await handler.call(service, namespace, decodeRequest(method, payload), call);
       return method.responseType.encode(response).finish();
     });
   };

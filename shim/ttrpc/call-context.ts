@@ -2,8 +2,6 @@
 export interface CallContext {
   readonly service: string;
   readonly method: string;
-  /** Which call of its connection it is. */
-  readonly streamId: number;
   /** Values by key; keys are in lower case, as Go's senders write them. */
   readonly metadata: ReadonlyMap<string, readonly string[]>;
   /** When the caller stops waiting, in milliseconds since the epoch (as Date.now()); undefined if it waits for ever. */
@@ -13,6 +11,8 @@ export interface CallContext {
    * when the connection closes. ttrpc has no message by which a caller could take back a single call.
    */
   readonly signal: AbortSignal;
+  /** Of its connection; the next call has a higher one. */
+  readonly streamId: number;
   /** The same object for all calls of one connection. */
   readonly connection: ConnectionIdentity;
   /**

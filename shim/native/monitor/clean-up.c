@@ -21,15 +21,17 @@ static void remove_leftovers(struct monitor *monitor)
 		run_hooks(monitor, HOOK_POSTSTOP, "stopped");
 }
 
-/* What the dead monitor knew of the container stays true. */
+/* What the dead monitor knew of the container stays true: also that it had not been created. */
 static void record_end(struct monitor *monitor)
 {
-	if (read_status(&monitor->init) == 0 && monitor->init.phase == PHASE_STOPPED)
+	struct process *init = &monitor->init;
+
+	if (read_status(init) < 0 || init->phase == PHASE_STOPPED)
 		return;
-	monitor->init.phase = PHASE_STOPPED;
-	monitor->init.exit_status = SIGNALED_STATUS_BASE + SIGKILL;
-	clock_gettime(CLOCK_REALTIME, &monitor->init.exited_at);
-	write_status(&monitor->init);
+	if (init->phase != PHASE_CREATING)
+		init->phase = PHASE_STOPPED;
+	record_exit(init, SIGNALED_STATUS_BASE + SIGKILL);
+	write_status(init);
 }
 
 int clean_up_after_monitor(struct monitor *monitor, const char *directory, const char *host_network)

@@ -21,6 +21,11 @@ static void tell_created(struct monitor *monitor)
 	tell(monitor, "created %d %llu", (int)monitor->init.pid, (unsigned long long)monitor->init.start_time);
 }
 
+static void tell_refused(struct monitor *monitor)
+{
+	tell(monitor, "start-failed %d %s", monitor->init.failure.error, monitor->init.failure.text);
+}
+
 static void tell_end(struct monitor *monitor)
 {
 	const struct process *init = &monitor->init;
@@ -39,6 +44,10 @@ void tell_container(struct monitor *monitor)
 
 	if (init->phase != PHASE_CREATING && (init->pid > 0 || monitor->is_restored) && !init->failed)
 		tell_created(monitor);
+	if (init->asked[0])
+		tell(monitor, "asked %s", init->asked);
+	if (init->start_failed)
+		tell_refused(monitor);
 	if (monitor->is_announced)
 		tell(monitor, "running");
 	for (const struct exec *exec = monitor->execs; exec; exec = exec->next)
@@ -55,6 +64,11 @@ static void record_end(struct monitor *monitor)
 {
 	monitor->init.oom_count = monitor->oom_count;
 	write_status(&monitor->init);
+/* For a daemon that comes when this monitor is gone. */
+static void keep_failure(const struct monitor *monitor)
+{
+	if (monitor->is_accepted)
+		write_failure(&monitor->init.failure);
 }
 
 /* Told when nothing of the container runs any more. */
@@ -69,10 +83,12 @@ static void stopped(struct monitor *monitor)
 	forget_oom(monitor);
 	init->phase = PHASE_STOPPED;
 	/* A container whose creation failed leaves nothing, so there is nothing to be told later. */
-	if (init->failed)
+	if (init->failed) {
 		release_streams(init);
-	else
+		keep_failure(monitor);
+	} else {
 		record_end(monitor);
+	}
 	tell_end(monitor);
 }
 
@@ -216,9 +232,19 @@ void init_is_restored(struct monitor *monitor)
 		announce_running(monitor);
 }
 
+void refuse_start(struct monitor *monitor, int error, const char *text)
+{
+	struct process *init = &monitor->init;
+
+	init->start_failed = true;
+	init->failure.error = error;
+	snprintf(init->failure.text, sizeof(init->failure.text), "%s", text);
+	tell_refused(monitor);
+}
+
 void fail_restore(struct monitor *monitor, int error, const char *text)
 {
-	tell(monitor, "start-failed %d %s", error, text);
+	refuse_start(monitor, error, text);
 	/* What a criu that was killed has left. */
 	kill_in_cgroups(monitor);
 	ended(monitor, RESTORE_FAILED_STATUS);
@@ -247,8 +273,9 @@ void command_start(struct monitor *monitor)
 
 	if (init->phase != PHASE_CREATED || init->start_report >= 0)
 		return;
+	snprintf(init->asked, sizeof(init->asked), "%s", monitor->call);
 	if (init->gate < 0 || send_go(init) < 0)
-		tell(monitor, "start-failed %d cannot reach the init: it has ended", EPIPE);
+		refuse_start(monitor, EPIPE, "cannot reach the init: it has ended");
 }
 
 static void on_start_report(void *context, void *subject)
@@ -263,7 +290,7 @@ static void on_start_report(void *context, void *subject)
 		case REPORT_NONE_YET:
 			return;
 		case REPORT_FAILED:
-			tell(monitor, "start-failed %d %s", failure.error, failure.text);
+			refuse_start(monitor, failure.error, failure.text);
 			return;
 		case REPORT_EXECUTED:
 			break;
@@ -429,6 +456,7 @@ void give_up(struct monitor *monitor)
 {
 	monitor->init.phase = PHASE_STOPPED;
 	release_streams(&monitor->init);
+	keep_failure(monitor);
 	tell_end(monitor);
 	/* An init that is there already dies with its driver, or ends when its gate closes. */
 	close_fd(&monitor->init.gate);

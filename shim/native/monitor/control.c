@@ -6,18 +6,24 @@
  *                       exited STATUS SECONDS NANOSECONDS | signalled ERRNO | oom COUNT | warning TEXT
  *                       checkpointed STATUS | streams MODE MOUNT INODE MODE MOUNT INODE MODE MOUNT INODE
  *                       exec ID running PID START-TIME | exec ID failed ERRNO TEXT |
- *                       exec ID exited STATUS SECONDS NANOSECONDS | exec ID released | asleep
+ *                       exec ID exited STATUS SECONDS NANOSECONDS | exec ID released
+ *                       asked CALL | exec ID asked CALL | done CALL ERRNO | greeted | asleep
  *   daemon -> monitor   start | signal NUMBER | close-stdin | resize ROWS COLUMNS | abort | release
- *                       restore NETWORK | checkpoint NETWORK | await-checkpoint | abort-checkpoint |
+ *                       restore NETWORK | checkpoint NETWORK TOKEN | await-checkpoint TOKEN | abort-checkpoint |
  *                       describe-streams | sleep |
  *                       exec ID start ROWS COLUMNS NETWORK | exec ID signal NUMBER | exec ID close-stdin |
- *                       exec ID resize ROWS COLUMNS | exec ID release
+ *                       exec ID resize ROWS COLUMNS | exec ID release |
+ *                       signal-all NUMBER | greet | for CALL COMMAND
  *
  * `created` has a pid of 0 for a container that criu is to restore, and comes again when it has.
  * `signal` alone is answered, whoever it is for, in the order of the questions. `release` says that nobody will read
  * what is kept of the output; for the container, it is the last that the monitor is told.
  * `sleep` ends the connection behind `asleep`: the daemon has heard everything, and the keeper is woken when there is
  * more to tell (wake.c), as whenever there is something to tell and nobody is connected.
+ *
+ * `for CALL COMMAND` is a command of a client's call: asked again by the next daemon, it is not done again. Such a
+ * start is answered as any other, and `asked` says at a connection's beginning whose it was; all others are answered
+ * `done`. `greeted` answers `greet`: all that a connection begins with has been said.
  *
  * The connection's end, after `exited` or `failed`, says that everything of the container is cleaned up.
  */
@@ -222,12 +228,26 @@ static void resize(struct monitor *monitor, struct process *process, const char 
 		warn(monitor, "cannot resize a terminal: %s", strerror(error));
 }
 
+/* To whoever sent it; of a call, when the command is through. */
+static void answer_signal(struct monitor *monitor, struct connection *connection, int error)
+{
+	if (monitor->call[0])
+		monitor->call_error = error;
+	else
+		answer(connection, "signalled %d", error);
+}
+
+static int signal_all(const struct monitor *monitor, int number)
+{
+	return monitor->init.phase == PHASE_STOPPED ? ESRCH : signal_in_cgroups(monitor, number);
+}
+
 /* What any process understands. False for another command. */
 static bool
 run_process_command(struct monitor *monitor, struct connection *connection, struct process *process, const char *line)
 {
 	if (strncmp(line, "signal ", 7) == 0)
-		answer(connection, "signalled %d", signal_process(process, atoi(line + 7)));
+		answer_signal(monitor, connection, signal_process(process, atoi(line + 7)));
 	else if (strcmp(line, "close-stdin") == 0)
 		close_stdin(process);
 	else if (strncmp(line, "resize ", 7) == 0)
@@ -242,16 +262,23 @@ static void
 run_missing_exec_command(struct monitor *monitor, struct connection *connection, const char *id, const char *command)
 {
 	if (strncmp(command, "signal ", 7) == 0)
-		answer(connection, "signalled %d", ESRCH);
+		answer_signal(monitor, connection, ESRCH);
 	else if (strcmp(command, "release") == 0)
 		tell(monitor, "exec %s released", id);
 }
 
-static void run_exec_start(struct monitor *monitor, const char *id, const char *arguments)
+static void
+run_exec_start(struct monitor *monitor, struct connection *connection, const char *id, const char *arguments)
 {
+	const struct call *failed = find_call(&monitor->calls, monitor->call);
 	unsigned short rows = 0, columns = 0;
 	char network[128] = "";
 
+	/* One that did not fail is still there. */
+	if (failed) {
+		answer(connection, "exec %s failed %d %s", id, failed->error, failed->text ? failed->text : "");
+		return;
+	}
 	sscanf(arguments, "%hu %hu %127s", &rows, &columns, network);
 	start_exec(monitor, id, rows, columns, network);
 }
@@ -265,13 +292,13 @@ static void run_exec_command(struct monitor *monitor, struct connection *connect
 	if (!line)
 		warn(monitor, "exec %s: a command is missing", id);
 	else if (strncmp(line, "start ", 6) == 0)
-		run_exec_start(monitor, id, line + 6);
+		run_exec_start(monitor, connection, id, line + 6);
 	else if (!exec)
 		run_missing_exec_command(monitor, connection, id, line);
 	else if (strcmp(line, "release") == 0)
 		release_exec(monitor, exec);
 	else if (strcmp(line, "signal 9") == 0)
-		answer(connection, "signalled %d", kill_exec(monitor, exec));
+		answer_signal(monitor, connection, kill_exec(monitor, exec));
 	else if (!run_process_command(monitor, connection, &exec->process, line))
 		warn(monitor, "unknown command \"exec %s %s\"", id, line);
 }
@@ -303,14 +330,18 @@ static void run_command(struct monitor *monitor, struct connection *connection, 
 		command_restore(monitor, line + 8);
 	else if (strncmp(line, "checkpoint ", 11) == 0)
 		command_checkpoint(monitor, line + 11);
-	else if (strcmp(line, "await-checkpoint") == 0)
-		command_await_checkpoint(monitor);
+	else if (strncmp(line, "await-checkpoint ", 17) == 0)
+		command_await_checkpoint(monitor, line + 17);
 	else if (strcmp(line, "abort-checkpoint") == 0)
 		command_abort_checkpoint(monitor);
 	else if (strcmp(line, "describe-streams") == 0)
 		answer_streams(monitor, connection);
 	else if (strcmp(line, "sleep") == 0)
 		fall_asleep(connection);
+	else if (strncmp(line, "signal-all ", 11) == 0)
+		answer_signal(monitor, connection, signal_all(monitor, atoi(line + 11)));
+	else if (strcmp(line, "greet") == 0)
+		answer(connection, "greeted");
 	else if (strcmp(line, "abort") == 0)
 		command_abort(monitor);
 	else if (strcmp(line, "release") == 0)
@@ -319,6 +350,47 @@ static void run_command(struct monitor *monitor, struct connection *connection, 
 		run_exec_command(monitor, connection, line + 5);
 	else if (!run_process_command(monitor, connection, &monitor->init, line))
 		warn(monitor, "unknown command \"%s\"", line);
+}
+
+/* What became of it is told by the process, to all. */
+static bool is_start(const char *command)
+{
+	const char *of_exec = strncmp(command, "exec ", 5) == 0 ? strchr(command + 5, ' ') : NULL;
+
+	return strcmp(command, "start") == 0 || strncmp(command, "restore ", 8) == 0 ||
+		   (of_exec && strncmp(of_exec, " start ", 7) == 0);
+}
+
+/* CALL COMMAND */
+static void run_call(struct monitor *monitor, struct connection *connection, char *line)
+{
+	const char *id = strsep(&line, " ");
+	bool starts = line && is_start(line);
+	const struct call *known;
+
+	if (!line || !id[0] || strlen(id) > CALL_MAX_ID) {
+		warn(monitor, "a call has no command, or no name that could be remembered");
+		return;
+	}
+	known = starts ? NULL : find_call(&monitor->calls, id);
+	monitor->call_error = known ? known->error : 0;
+	monitor->call = id;
+	if (!known)
+		run_command(monitor, connection, line);
+	monitor->call = "";
+	if (starts)
+		return;
+	if (!known)
+		remember_call(&monitor->calls, id, monitor->call_error, NULL);
+	answer(connection, "done %s %d", id, monitor->call_error);
+}
+
+static void run_line(struct monitor *monitor, struct connection *connection, char *line)
+{
+	if (strncmp(line, "for ", 4) == 0)
+		run_call(monitor, connection, line + 4);
+	else
+		run_command(monitor, connection, line);
 }
 
 void read_connection(struct monitor *monitor, struct connection *connection)
@@ -339,7 +411,7 @@ void read_connection(struct monitor *monitor, struct connection *connection)
 		size_t used = (size_t)(end - connection->line) + 1;
 
 		*end = '\0';
-		run_command(monitor, connection, connection->line);
+		run_line(monitor, connection, connection->line);
 		if (connection->fd < 0)
 			return;
 		connection->length -= used;

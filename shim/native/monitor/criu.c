@@ -50,7 +50,7 @@ static void write_dump_status(const struct criu *criu)
 
 	if (fd < 0)
 		return;
-	dprintf(fd, "%d\n", criu->dump_status);
+	dprintf(fd, "%d %s\n", criu->dump_status, criu->dump_token);
 	close(fd);
 }
 
@@ -59,12 +59,15 @@ static void tell_dumped(struct monitor *monitor)
 	tell(monitor, "checkpointed %d", monitor->criu.dump_status);
 }
 
-void command_checkpoint(struct monitor *monitor, const char *network)
+void command_checkpoint(struct monitor *monitor, const char *arguments)
 {
 	struct criu *criu = &monitor->criu;
+	char network[128] = "", token[sizeof(criu->dump_token)] = "";
 
 	if (criu->pid > 0)
 		return; /* its end is told */
+	sscanf(arguments, "%127s %95s", network, token);
+	strcpy(criu->dump_token, token);
 	criu->dump_status = CRIU_NOT_RUN;
 	unlink(CRIU_STATUS_FILE);
 	if (monitor->init.phase == PHASE_RUNNING && !monitor->ending &&
@@ -75,9 +78,11 @@ void command_checkpoint(struct monitor *monitor, const char *network)
 	tell_dumped(monitor);
 }
 
-void command_await_checkpoint(struct monitor *monitor)
+void command_await_checkpoint(struct monitor *monitor, const char *token)
 {
-	if (monitor->criu.pid == 0 || monitor->criu.restores)
+	if (strcmp(token, monitor->criu.dump_token) != 0)
+		tell(monitor, "checkpointed %d", CRIU_NOT_RUN);
+	else if (monitor->criu.pid == 0 || monitor->criu.restores)
 		tell_dumped(monitor);
 }
 
@@ -91,6 +96,7 @@ void command_restore(struct monitor *monitor, const char *network)
 {
 	if (!monitor->is_restored || monitor->init.phase != PHASE_CREATED || monitor->criu.pid > 0)
 		return;
+	snprintf(monitor->init.asked, sizeof(monitor->init.asked), "%s", monitor->call);
 	if (start_criu(monitor, CRIU_RESTORE_PLAN, true, network) == 0)
 		return;
 	fail_restore(monitor, errno, "cannot start criu");

@@ -13,6 +13,7 @@
 
 #include "../common/plan.h"
 #include "../common/word-list.h"
+#include "calls.h"
 
 #define CRIU_DUMP_PLAN "dump.plan"
 #define CRIU_RESTORE_PLAN "restore.plan"
@@ -55,7 +56,8 @@ struct criu {
 
 	pid_t pid; /* 0: it does not run */
 	bool restores;
-	int dump_status; /* of the last dump, as containerd counts exit statuses */
+	char dump_token[CALL_MAX_ID + 1]; /* which dump that was */
+	int dump_status;                  /* of the last dump, as containerd counts exit statuses */
 };
 
 struct monitor;
@@ -68,9 +70,9 @@ void free_criu_plan(struct criu *criu);
 _Noreturn void become_criu(const struct monitor *monitor, const char *network);
 
 /* criu.c */
-void command_checkpoint(struct monitor *monitor, const char *network);
+void command_checkpoint(struct monitor *monitor, const char *arguments);
 /* Tells how the last dump ended, now or when it has. */
-void command_await_checkpoint(struct monitor *monitor);
+void command_await_checkpoint(struct monitor *monitor, const char *token);
 /* The container that is being dumped is to go: nobody wants what is written. */
 void command_abort_checkpoint(struct monitor *monitor);
 void command_restore(struct monitor *monitor, const char *network);

@@ -74,6 +74,8 @@ static void tell_exited(struct monitor *monitor, const struct exec *exec)
 
 void tell_exec(struct monitor *monitor, const struct exec *exec)
 {
+	if (exec->process.started && exec->process.asked[0])
+		tell(monitor, "exec %s asked %s", exec->id, exec->process.asked);
 	if (exec->process.started)
 		tell_running(monitor, exec);
 	if (exec->process.started && exec->process.phase == PHASE_STOPPED)
@@ -86,6 +88,7 @@ static void give_up_exec(struct monitor *monitor, struct exec *exec)
 	const struct gate_failure *failure = &exec->process.failure;
 
 	exec->process.phase = PHASE_STOPPED;
+	remember_call(&monitor->calls, exec->process.asked, failure->error, failure->text);
 	tell(monitor, "exec %s failed %d %s", exec->id, failure->error, failure->text);
 	if (exec->process.released)
 		tell(monitor, "exec %s released", exec->id);
@@ -181,6 +184,7 @@ void start_exec(
 	}
 	resize_terminal(&exec->process, rows, columns);
 	snprintf(exec->network, sizeof(exec->network), "%s", network);
+	snprintf(exec->process.asked, sizeof(exec->process.asked), "%s", monitor->call);
 	if (begin_exec(monitor, exec) < 0)
 		abandon(monitor, exec);
 }

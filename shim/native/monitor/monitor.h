@@ -63,7 +63,7 @@ struct tree_source {
 struct connection {
 	int fd; /* -1: free */
 	size_t length;
-	char line[256];
+	char line[512];
 };
 
 /* What is to be told and has not been heard. */
@@ -119,6 +119,12 @@ struct monitor {
 	bool ending;         /* the first process has ended; its end is told after those of the execs */
 	int oom;             /* becomes readable when the kernel killed for want of memory; -1: none */
 	uint64_t oom_count;
+	bool is_accepted; /* its daemon lived when the next one could find it: what becomes of it is for good */
+
+	/* What daemons ask for. */
+	struct call_list calls;
+	const char *call; /* the identity of the one that is carried out; "": it has none */
+	int call_error;   /* what becomes of it: an errno, or 0 */
 
 	/* The outside. */
 	int listener, signals;
@@ -182,6 +188,8 @@ int attach_device_filter(struct monitor *monitor);
 void remove_cgroups(struct monitor *monitor);
 /* Kills what is in them; in v1 not what is in others below. */
 void kill_in_cgroups(const struct monitor *monitor);
+/* cgroup-signals.c: to all processes of the container. Returns 0 or an errno. */
+int signal_in_cgroups(const struct monitor *monitor, int number);
 /* For a monitor that died while it made them: what it had not made yet may be somebody else's. */
 void remove_empty_cgroups(const struct monitor *monitor);
 
@@ -202,6 +210,8 @@ void command_start(struct monitor *monitor);
 void await_restore(struct monitor *monitor);
 /* criu has made it, and it is identified. */
 void init_is_restored(struct monitor *monitor);
+/* The payload cannot be executed: notes why, and tells it. The container's end follows. */
+void refuse_start(struct monitor *monitor, int error, const char *text);
 /* criu has not: tells why, and that the container has ended. */
 void fail_restore(struct monitor *monitor, int error, const char *text);
 /* Prepares the init that has said hello, up to the beginning of its set-up. */

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "../common/gate.h"
+#include "calls.h"
 #include "logger.h"
 #include "terminal.h"
 
@@ -43,7 +44,11 @@ struct process {
 	struct logger logger;
 	int gate, start_report; /* -1 where there is none */
 	bool started;           /* the payload was executed */
-	pid_t pid;              /* on the host; 0 before it has said hello */
+	/* Whose call it is that asked for its start; "": nobody's, or of a daemon that did not say. */
+	char asked[CALL_MAX_ID + 1];
+	bool start_failed;             /* then `failure` tells why, though nothing else has failed */
+	const struct call_list *calls; /* to be kept with its end; NULL: none are */
+	pid_t pid;                     /* on the host; 0 before it has said hello */
 	int pidfd;
 	uint64_t start_time;
 	bool failed;
@@ -92,6 +97,8 @@ enum settling settle_streams(struct process *process);
 void write_status(const struct process *process);
 /* Takes over what the status file of an earlier monitor says, but for the end. 0, or -1 if there is none. */
 int read_status(struct process *process);
+/* The file `failure`: why a container could not be made, for a daemon that finds no monitor any more. */
+void write_failure(const struct gate_failure *failure);
 bool status_exists(void);
 
 /* Closes it if it is open, and notes that. */

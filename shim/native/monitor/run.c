@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -18,6 +19,8 @@ void monitor_initialize(struct monitor *monitor)
 {
 	initialize_process(&monitor->init, "", "init.plan");
 	monitor->criu.dump_status = CRIU_NOT_RUN;
+	monitor->call = "";
+	monitor->init.calls = &monitor->calls;
 	monitor->driver = monitor->listener = monitor->signals = monitor->oom = monitor->root_tree =
 		monitor->host_network_fd = -1;
 	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
@@ -68,6 +71,14 @@ static const char *wait_for_container(void)
 	return read_line(line, sizeof(line)) && strncmp(line, "run ", 4) == 0 ? line + 4 : NULL;
 }
 
+/* It may have said more, which is no end. */
+static bool is_daemon_gone(void)
+{
+	struct pollfd control = {.fd = CONTROL_FD};
+
+	return poll(&control, 1, 0) > 0 && (control.revents & (POLLHUP | POLLERR));
+}
+
 /* From here on every message has a place: the log in the container's directory. */
 static int enter(struct monitor *monitor, const char *directory)
 {
@@ -75,6 +86,9 @@ static int enter(struct monitor *monitor, const char *directory)
 
 	if (chdir(directory) < 0)
 		return monitor_fail(monitor, "cannot enter %s: %s", directory, strerror(errno));
+	/* The next one may have removed that directory, and made it again for the next try: it is not to be touched. */
+	if (is_daemon_gone())
+		exit(0);
 	log = open("monitor.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (log < 0 || dup2(log, STDERR_FILENO) < 0)
 		return monitor_fail(monitor, "cannot open monitor.log: %s", strerror(errno));
@@ -85,12 +99,12 @@ static int enter(struct monitor *monitor, const char *directory)
 /* The next daemon, if it did not find us listening, takes it that this container was never begun. */
 static int expect_daemon(struct monitor *monitor)
 {
-	struct pollfd control = {.fd = CONTROL_FD};
-
-	if (poll(&control, 1, 0) == 0)
-		return 0;
-	errno = EPIPE;
-	return monitor_fail(monitor, "the daemon that asked for this container has died");
+	if (is_daemon_gone()) {
+		errno = EPIPE;
+		return monitor_fail(monitor, "the daemon that asked for this container has died");
+	}
+	monitor->is_accepted = true;
+	return 0;
 }
 
 static void on_signal(void *context, void *subject)

@@ -25,7 +25,7 @@ test('what was added is read back in order, and what was sent is known by name o
 
 test('a journal that is not there is empty', async (t) => {
   const journal = journalAt(t, path.join(await tempDir(t), 'default', 'hello@1'));
-  t.deepEqual(await journal.read(), { pending: [], names: new Set(), last: 0 });
+  t.deepEqual(await journal.read(), { pending: [], names: new Set(), marks: new Map(), last: 0 });
 });
 
 test('the order is that of the numbers, whatever that of the lines', async (t) => {
@@ -189,6 +189,7 @@ test('what is owed of an exec that is gone is still sent, and says nothing of th
   t.deepEqual(await journal.read(), {
     pending: [execEntry(3, 'exec-added', 'one')],
     names: new Set(['exec-added@one']),
+    marks: new Map(),
     last: 3,
   });
 });

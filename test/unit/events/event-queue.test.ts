@@ -212,7 +212,7 @@ test('the next daemon sends what the last one owed, and no more', async (t) => {
   await journal.markSent(create);
   await appendFile(path.join(dir, 'j'), '\n{"add":3,"tar');
   const next = queueIn(t, path.join(dir, 'j'), sink.target);
-  t.deepEqual([...(await next.queue.recover())].sort(), ['create', 'start']);
+  t.deepEqual([...(await next.queue.recover()).names].sort(), ['create', 'start']);
   await next.add('exit');
   next.queue.finish();
   await next.queue.finished;

@@ -5,6 +5,7 @@ import test from 'ava';
 import { Code, StatusError } from '../../../common/errors.ts';
 import { EventJournal } from '../../../shim/events/event-journal.ts';
 import { newJournalName, parseJournalName } from '../../../shim/task/journal-name.ts';
+import { eventsTaken } from '../../support/event-journals.ts';
 import { eventually } from '../../support/eventually.ts';
 import { isAlive } from '../../support/processes.ts';
 import { entryOf } from '../events/support.ts';
@@ -46,6 +47,20 @@ test('an id is taken once in its namespace, also while it is being created', asy
   await t.notThrowsAsync(registry.create('other', request));
   await registry.cleanUp('default', 'hello');
   await registry.cleanUp('other', 'hello');
+  await nothingLeft(world);
+});
+
+test('whoever comes right after a create waits for it, whether or not it may come again', async (t) => {
+  const world = await RegistryWorld.create(t);
+  const { registry } = await world.daemon();
+  const request = await world.request('hello');
+  for (const call of [undefined, 'keeper/1/1']) {
+    const [container, removed] = await Promise.all([
+      registry.create('default', request, call),
+      registry.delete('default', 'hello'),
+    ]);
+    t.is(removed.pid, container.pid);
+  }
   await nothingLeft(world);
 });
 
@@ -215,6 +230,31 @@ test('a journal that cannot be read keeps no later container of the id waiting',
   await come(world, 1);
   t.deepEqual(world.topics(), ['create']);
   await registry.cleanUp('default', 'hello');
+});
+
+test('a daemon of another build takes over containers and their events', async (t) => {
+  const world = await RegistryWorld.create(t);
+  const old = await world.daemon({ build: 'build-a' });
+  const container = await old.registry.create('default', await world.request('hello'));
+  await come(world, 1);
+  await eventsTaken(path.join(world.dir, 'run'));
+  // And one that is gone, but whose last event containerd does not have yet.
+  const gone = new EventJournal(old.paths.journal('default', newJournalName('gone', 'build-a')));
+  await gone.add(entryOf(9, 'delete', world.sink.target));
+  old.registry.close();
+
+  const next = await world.daemon({ build: 'build-b' });
+  t.is((await next.registry.get('default', 'hello')).pid, container.pid);
+  t.is((await next.registry.get('default', 'hello')).record.build, 'build-b');
+  await come(world, 2);
+  t.deepEqual(world.topics(), ['create', 'delete']);
+  // What it took over stays its own, though the journal has the name of the first build.
+  const journal = container.record.journal;
+  t.is(parseJournalName(journal).build, 'build-a');
+  const third = await world.daemon({ build: 'build-c' });
+  t.is(third.registry.size, 1);
+  t.true((await world.left()).some((entry) => entry === `events/default/${journal}`));
+  await third.registry.cleanUp('default', 'hello');
 });
 
 test('names of journals', (t) => {

@@ -10,6 +10,7 @@ import { EventQueue } from '../../../shim/events/event-queue.ts';
 import { createPublisher } from '../../../shim/events/publisher.ts';
 import type { ExitRecord } from '../../../shim/monitor/messages.ts';
 import { Container } from '../../../shim/task/container.ts';
+import { KeptAnswers } from '../../../shim/task/kept-answers.ts';
 import type { ContainerRecord } from '../../../shim/task/container-record.ts';
 import { DirectCourier } from '../../support/direct-courier.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -25,15 +26,29 @@ export const KILLED: ExitRecord = { status: 137, seconds: 5n, nanoseconds: 6 };
 export class MonitorEnd {
   readonly #socket: Socket;
   #said = '';
+  #hasSpoken = false;
+  #hasGreeted = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    socket.setEncoding('utf8').on('data', (chunk: string) => (this.#said += chunk));
+    socket.setEncoding('utf8').on('data', (chunk: string) => {
+      this.#said += chunk;
+      this.#greet();
+    });
     socket.on('error', () => undefined);
   }
 
   say(...lines: string[]): void {
     this.#socket.write(lines.map((line) => `${line}\n`).join(''));
+    this.#hasSpoken = true;
+    this.#greet();
+  }
+
+  /** Whatever it says first is how it greets. */
+  #greet(): void {
+    if (!this.#hasSpoken || this.#hasGreeted || !this.heard.includes('greet')) return;
+    this.#hasGreeted = true;
+    this.#socket.write('greeted\n');
   }
 
   /** Says these last lines and goes. */
@@ -120,6 +135,8 @@ export async function world(
     await Promise.all(queues.map((queue) => queue.discard()));
     courier.close();
   });
+  const answers = new KeptAnswers(path.join(top, 'answers'), logger);
+  t.teardown(() => answers.close());
   let cleanUps = 0;
   const cleanUp = () => {
     cleanUps += 1;
@@ -134,6 +151,7 @@ export async function world(
       record: own,
       directory,
       events,
+      answers,
       logger,
       cleanUp,
       hostNetwork: '/proc/self/ns/net',

@@ -89,12 +89,11 @@ static void a_monitor_that_had_no_plan_had_done_nothing(void)
 {
 	enter();
 	CHECK(clean_up() == 0);
-	CHECK_HOLDS(read_text("status"), "phase stopped\nstarted 0\npid 0 0\nexit 137 ");
+	CHECK(access("status", F_OK) < 0);
 	/* Or half of one, as a daemon that was killed leaves it. */
-	CHECK(unlink("status") == 0);
 	write_plan("mount||tmpfs");
 	CHECK(clean_up() == 0);
-	CHECK_HOLDS(read_text("status"), "phase stopped\n");
+	CHECK(access("status", F_OK) < 0);
 }
 
 static void a_directory_that_is_missing_is_an_error(void)
@@ -142,6 +141,8 @@ static void processes_are_killed_if_the_cgroup_was_the_containers(void)
 	write_text("/state/status", "phase creating\nstarted 0\npid 0 0\n");
 	CHECK(clean_up() == 0);
 	CHECK(access(path, F_OK) < 0);
+	/* It has an end, and was never created. */
+	CHECK_HOLDS(read_text("/state/status"), "phase creating\nstarted 0\npid 0 0\nexit 137 ");
 	CHECK(status_of(child) == 128 + SIGKILL);
 }
 

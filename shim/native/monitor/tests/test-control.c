@@ -239,6 +239,105 @@ static void answers_are_for_the_one_who_asked(void)
 	release_all();
 }
 
+static int count_signals;
+
+static void count_signal(int number)
+{
+	(void)number;
+	count_signals++;
+}
+
+/* By the next daemon, over a connection of its own. */
+static void a_call_that_comes_again_is_answered_and_not_done_again(void)
+{
+	int one, other;
+
+	reset();
+	signal(SIGUSR1, count_signal);
+	monitor.init.phase = PHASE_RUNNING;
+	monitor.init.pidfd = lxcri_pidfd_open(getpid());
+	one = attach();
+	command(one, "for k/1/3 signal 10\n");
+	CHECK_TEXT(said(one), "done k/1/3 0\n");
+	close(one);
+	other = attach();
+	command(other, "for k/1/3 signal 10\nfor k/1/5 signal 65\nfor k/1/5 signal 10\n");
+	CHECK_TEXT(said(other), "done k/1/3 0\ndone k/1/5 22\ndone k/1/5 22\n");
+	CHECK(count_signals == 1);
+	command(other, "for k/1/7 signal 10\nfor k/1/9 close-stdin\nfor k/1/11 exec one signal 10\n");
+	CHECK_TEXT(said(other), "done k/1/7 0\ndone k/1/9 0\ndone k/1/11 3\n");
+	CHECK(count_signals == 2);
+	/* Its end is no reason to forget what was done before. */
+	monitor.init.phase = PHASE_STOPPED;
+	command(other, "for k/1/7 signal 10\nfor k/1/13 signal 10\n");
+	CHECK_TEXT(said(other), "done k/1/7 0\ndone k/1/13 3\n");
+	close(other);
+	close(monitor.init.pidfd);
+	signal(SIGUSR1, SIG_DFL);
+	release_all();
+}
+
+static void as_many_calls_are_remembered_as_there_is_room_for(void)
+{
+	char text[32];
+	int fd;
+
+	reset();
+	fd = attach();
+	for (int i = 0; i <= CALLS_REMEMBERED; i++) {
+		snprintf(text, sizeof(text), "for k/1/%d release\n", i);
+		command(fd, text);
+		said(fd);
+	}
+	CHECK(!find_call(&monitor.calls, "k/1/0"));
+	for (int i = 1; i <= CALLS_REMEMBERED; i++) {
+		snprintf(text, sizeof(text), "k/1/%d", i);
+		CHECK(find_call(&monitor.calls, text));
+	}
+	CHECK(!find_call(&monitor.calls, ""));
+	close(fd);
+	release_all();
+}
+
+static void a_call_that_could_not_be_remembered_is_not_done(void)
+{
+	char text[CALL_MAX_ID + 32];
+	int fd;
+
+	reset();
+	fd = attach();
+	command(fd, "for k/1/1\nfor  release\n");
+	snprintf(text, sizeof(text), "for %0*d release\n", CALL_MAX_ID + 1, 7);
+	command(fd, text);
+	CHECK(!monitor.init.released);
+	for (int i = 0; i < 3; i++)
+		CHECK_HOLDS(said(fd), i ? "" : "warning a call has no command");
+	snprintf(text, sizeof(text), "for %0*d release\n", CALL_MAX_ID, 7);
+	command(fd, text);
+	CHECK(monitor.init.released);
+	close(fd);
+	release_all();
+}
+
+static void whose_start_it_was_is_told_at_the_beginning(void)
+{
+	int fd;
+
+	reset();
+	monitor.init.phase = PHASE_CREATED;
+	monitor.init.pid = 42;
+	fd = attach();
+	said(fd);
+	/* There is no init to be reached. */
+	command(fd, "for k/1/3 start\ngreet\n");
+	CHECK_TEXT(said(fd), "start-failed 32 cannot reach the init: it has ended\ngreeted\n");
+	close(fd);
+	fd = attach();
+	CHECK_TEXT(said(fd), "created 42 0\nasked k/1/3\nstart-failed 32 cannot reach the init: it has ended\n");
+	close(fd);
+	release_all();
+}
+
 static void unknown_commands_are_warned_of(void)
 {
 	int fd;
@@ -273,7 +372,7 @@ static void execs_that_are_not_there_are_answered_for(void)
 
 static void a_command_without_end_is_the_end(void)
 {
-	char text[300];
+	char text[600];
 	int fd, other;
 
 	reset();
@@ -560,6 +659,10 @@ static const struct check_test tests[] = {
 	{TEST(commands_may_come_in_pieces)},
 	{TEST(commands_may_come_together)},
 	{TEST(answers_are_for_the_one_who_asked)},
+	{TEST(a_call_that_comes_again_is_answered_and_not_done_again)},
+	{TEST(as_many_calls_are_remembered_as_there_is_room_for)},
+	{TEST(a_call_that_could_not_be_remembered_is_not_done)},
+	{TEST(whose_start_it_was_is_told_at_the_beginning)},
 	{TEST(unknown_commands_are_warned_of)},
 	{TEST(execs_that_are_not_there_are_answered_for)},
 	{TEST(a_command_without_end_is_the_end)},

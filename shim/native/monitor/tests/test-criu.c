@@ -91,14 +91,17 @@ static void a_dump_is_told_and_noted(void)
 	begin(PHASE_RUNNING);
 	write_script("#!/bin/sh\necho \"$1\" > seen\nexit 3\n");
 	write_words(CRIU_DUMP_PLAN, "argument|./criu|argument|dump|");
-	command_checkpoint(&monitor, "");
+	command_checkpoint(&monitor, "/proc/self/ns/net k/1/3");
 	/* While it runs, whoever asks is told when it has ended. */
-	command_await_checkpoint(&monitor);
+	command_await_checkpoint(&monitor, "k/1/3");
 	serve_until("checkpointed 3\n");
 	CHECK_TEXT(read_text("seen"), "dump\n");
-	CHECK_TEXT(read_text(CRIU_STATUS_FILE), "3\n");
-	command_await_checkpoint(&monitor);
+	CHECK_TEXT(read_text(CRIU_STATUS_FILE), "3 k/1/3\n");
+	command_await_checkpoint(&monitor, "k/1/3");
 	serve_until("checkpointed 3\n");
+	/* One of which the monitor was not told any more was not begun. */
+	command_await_checkpoint(&monitor, "k/1/5");
+	serve_until("checkpointed 255\n");
 	CHECK(monitor.init.phase == PHASE_RUNNING);
 	kill(monitor.init.pid, SIGKILL);
 	serve_until("exited 137 ");

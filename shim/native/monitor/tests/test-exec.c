@@ -195,6 +195,32 @@ static void a_failed_start_leaves_nothing(void)
 	serve_until("exec one exited 7 ");
 }
 
+static void command(const char *text)
+{
+	CHECK(send(daemon_end, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
+	read_connection(&monitor, &monitor.connections[MONITOR_MAX_CONNECTIONS - 1]);
+}
+
+static void a_start_that_comes_again_is_answered_and_not_done_again(void)
+{
+	enter_temp_dir();
+	start_container();
+	add_exec("one", "fail");
+	command("for k/1/3 exec one start 0 0 \n");
+	serve_until("exec one failed 2 process.cwd: no such thing\n");
+	/* It would succeed now, but this call has failed; the next one has not. */
+	write_plan("one", "exit");
+	command("for k/1/3 exec one start 0 0 \n");
+	serve_until("exec one failed 2 process.cwd: no such thing\n");
+	CHECK(!find_exec(&monitor, "one"));
+	command("for k/1/5 exec one start 0 0 \n");
+	serve_until("exec one exited 7 ");
+	command("for k/1/5 exec one start 0 0 \n");
+	CHECK_HOLDS(serve_until("exec one exited 7 "), "exec one asked k/1/5\nexec one running ");
+	CHECK_TEXT(read_text("out"), "output");
+	CHECK_HOLDS(read_text("execs/one.status"), "asked k/1/5\n");
+}
+
 static void what_it_needs_is_named(void)
 {
 	enter_temp_dir();
@@ -239,6 +265,7 @@ static void the_container_ends_after_its_execs(void)
 static const struct check_test tests[] = {
 	{TEST(it_runs_and_ends)},
 	{TEST(a_failed_start_leaves_nothing)},
+	{TEST(a_start_that_comes_again_is_answered_and_not_done_again)},
 	{TEST(what_it_needs_is_named)},
 	{TEST(the_container_ends_after_its_execs)},
 };

@@ -450,6 +450,26 @@ static void a_daemon_that_was_woken_is_told_what_happened(void)
 	leave_temp_dir();
 }
 
+/* The next daemon may have begun anew by then, in a directory of the same name. */
+static void for_a_daemon_that_is_dead_nothing_is_touched(void)
+{
+	struct world world;
+	char line[128];
+
+	enter_temp_dir();
+	write_plan("order|one|order|two|");
+	world = start_monitor("long", "/proc/self/exe");
+	CHECK(kill(world.monitor, SIGSTOP) == 0);
+	snprintf(line, sizeof(line), "run %s\n", temp_dir);
+	send_text(world.control, line);
+	close(world.control);
+	CHECK(kill(world.monitor, SIGCONT) == 0);
+	CHECK(status_of(world.monitor) == 0);
+	CHECK(access("monitor.plan", F_OK) == 0);
+	CHECK(access("monitor.log", F_OK) < 0 && access("status", F_OK) < 0 && access("failure", F_OK) < 0);
+	leave_temp_dir();
+}
+
 /* Everything in one piece, and in pieces. */
 static void the_first_line_may_come_in_any_pieces(void)
 {
@@ -521,6 +541,8 @@ static void a_failure_is_told_once_and_leaves_nothing(void)
 		struct world world = run_role(cases[i].role, cases[i].plan);
 
 		CHECK_TEXT(next_line(world.control), cases[i].text);
+		/* For a daemon that was not there to hear it. */
+		CHECK_HOLDS(read_text("failure"), strchr(cases[i].text, ' ') + 1);
 		CHECK(access("status", F_OK) < 0 || strstr(read_text("status"), "phase creating\n"));
 		end(&world);
 	}
@@ -666,6 +688,7 @@ static const struct check_test tests[] = {
 	{TEST(an_end_that_nobody_hears_is_on_record)},
 	{TEST(a_monitor_asleep_wakes_the_keeper_when_its_container_ends)},
 	{TEST(a_daemon_that_was_woken_is_told_what_happened)},
+	{TEST(for_a_daemon_that_is_dead_nothing_is_touched)},
 	{TEST(the_first_line_may_come_in_any_pieces)},
 	{TEST(without_a_container_it_goes_with_its_daemon)},
 	{TEST(a_failure_is_told_once_and_leaves_nothing)},

@@ -4,6 +4,8 @@
 #include "testing/sandbox.h"
 #include "testing/temp-dir.h"
 
+#include <errno.h>
+
 static struct monitor monitor;
 
 static void reset(void)
@@ -33,6 +35,35 @@ static void each_phase_is_written(void)
 		read_text("status"), "phase stopped\nstarted 1\npid 4194304 18446744073709551615\n"
 							 "exit 255 1700000000 999999999\n");
 	CHECK(access("status.new", F_OK) < 0);
+	leave_temp_dir();
+}
+
+/* For a daemon that finds no monitor any more. */
+static void what_was_asked_for_is_kept_with_the_end(void)
+{
+	struct gate_failure failure = {2, "no such\nthing"};
+
+	enter_temp_dir();
+	reset();
+	monitor.init.phase = PHASE_RUNNING;
+	monitor.init.started = true;
+	monitor.init.pid = 7;
+	strcpy(monitor.init.asked, "k/1/3");
+	remember_call(&monitor.calls, "k/1/5", 0, NULL);
+	remember_call(&monitor.calls, "k/2/1", ESRCH, NULL);
+	write_status(&monitor.init);
+	CHECK_TEXT(read_text("status"), "phase running\nstarted 1\npid 7 0\nasked k/1/3\n");
+	monitor.init.phase = PHASE_STOPPED;
+	monitor.init.start_failed = true;
+	monitor.init.failure = failure;
+	write_status(&monitor.init);
+	CHECK_HOLDS(
+		read_text("status"), "exit 0 0 0\nasked k/1/3\nstart-failed 2 no such thing\ndone k/1/5 0\ndone k/2/1 3\n");
+	reset();
+	CHECK(read_status(&monitor.init) == 0);
+	CHECK_TEXT(monitor.init.asked, "k/1/3");
+	write_failure(&failure);
+	CHECK_TEXT(read_text("failure"), "2 no such\nthing\n");
 	leave_temp_dir();
 }
 
@@ -140,6 +171,7 @@ static void a_write_that_fails_altogether_is_no_end(void)
 static const struct check_test tests[] = {
 	{TEST(each_phase_is_written)},
 	{TEST(what_killed_for_want_of_memory_is_written_of)},
+	{TEST(what_was_asked_for_is_kept_with_the_end)},
 	{TEST(what_was_written_is_read_back)},
 	{TEST(what_is_no_status_changes_nothing)},
 	{TEST(without_room_for_a_new_file_the_old_one_is_used)},
