@@ -164,6 +164,14 @@ static void obey(struct control_connection *connection)
 	}
 }
 
+/** Reads what is there of a line that is too long: to close over it would take the answer away. */
+static void pass_over(int fd)
+{
+	char nowhere[4096];
+	for (int i = 0; i < 64 && recv(fd, nowhere, sizeof nowhere, MSG_DONTWAIT) > 0; i++)
+		;
+}
+
 static void on_line(struct watch *watch, uint32_t events)
 {
 	struct control_connection *connection = watch->owner;
@@ -187,6 +195,7 @@ static void on_line(struct watch *watch, uint32_t events)
 		*end = '\0';
 		obey(connection);
 	} else if (connection->used == sizeof connection->line - 1) {
+		pass_over(watch->fd);
 		answer(connection, "error the line is too long");
 	}
 }
