@@ -11,8 +11,9 @@ import {
   type ExecRecord,
   type FoundExec,
 } from './exec-record.ts';
-import { CONTAINER_NOT_CREATED, processDoesNotExist } from './messages.ts';
+import { CANNOT_EXEC, CONTAINER_NOT_CREATED, processDoesNotExist } from './messages.ts';
 import { stateError } from './state-error.ts';
+import { plainError } from './task-process.ts';
 
 /** What a Delete answers. */
 export interface DeletedProcess {
@@ -64,9 +65,17 @@ export class ExecTable {
 
   async #add(record: ExecRecord, plan: ExecPlan): Promise<void> {
     await this.#write(record, plan);
+    await this.#checkAlive(record.execId);
     const exec = new Exec(record, this.#container);
     this.#execs.set(record.execId, exec);
     await exec.announce();
+  }
+
+  /** What happens to an exec is told before the container's end: one that ended while this was written gets none. */
+  async #checkAlive(execId: string): Promise<void> {
+    if (this.#container.status !== 'stopped') return;
+    await removeExec(this.#container.directory, execId);
+    throw plainError(CANNOT_EXEC.stopped);
   }
 
   /** None will be added any more: the container is going, and that is the last that is told of it. */

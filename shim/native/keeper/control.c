@@ -67,6 +67,19 @@ static bool is_path(const char *text)
 	return text && *text == '/';
 }
 
+/**
+ * If the keeper is there for nothing else, it departs first, so that whoever is told of a failure finds nothing left.
+ */
+static bool is_in_vain(struct keeper *keeper, const struct failure *failure)
+{
+	struct control *control = &keeper->control;
+	if (!daemon_life_is_over(keeper) || keeper->clients.first)
+		return false;
+	control->in_vain = true;
+	snprintf(control->error, sizeof control->error, "%s", failure->text);
+	return true;
+}
+
 /** listen NS BUILD LIBDIR; the library directory comes last, since a path may hold blanks. */
 static void do_listen(struct control_connection *connection, char *rest)
 {
@@ -85,7 +98,10 @@ static void do_listen(struct control_connection *connection, char *rest)
 		return;
 	}
 	if (clients_listen(keeper, name, path, &failure) != 0) {
-		answer_error(connection, &failure);
+		if (!keeper->clients.sockets && is_in_vain(keeper, &failure))
+			await(connection, AWAITS_START);
+		else
+			answer_error(connection, &failure);
 		return;
 	}
 	keeper->control.linger_end = deadline_in_ms(keeper->control.linger_ms);
@@ -148,6 +164,14 @@ static void obey(struct control_connection *connection)
 	}
 }
 
+/** Reads what is there of a line that is too long: to close over it would take the answer away. */
+static void pass_over(int fd)
+{
+	char nowhere[4096];
+	for (int i = 0; i < 64 && recv(fd, nowhere, sizeof nowhere, MSG_DONTWAIT) > 0; i++)
+		;
+}
+
 static void on_line(struct watch *watch, uint32_t events)
 {
 	struct control_connection *connection = watch->owner;
@@ -171,6 +195,7 @@ static void on_line(struct watch *watch, uint32_t events)
 		*end = '\0';
 		obey(connection);
 	} else if (connection->used == sizeof connection->line - 1) {
+		pass_over(watch->fd);
 		answer(connection, "error the line is too long");
 	}
 }
@@ -237,15 +262,10 @@ int control_open(struct keeper *keeper, int64_t linger_ms, struct failure *failu
 
 void control_started(struct keeper *keeper, const struct failure *failure)
 {
-	struct control *control = &keeper->control;
-	// Then it departs first, so that whoever is told finds nothing left.
-	if (failure && daemon_life_is_over(keeper) && !keeper->clients.first) {
-		control->in_vain = true;
-		snprintf(control->error, sizeof control->error, "%s", failure->text);
+	if (failure && is_in_vain(keeper, failure))
 		return;
-	}
 	struct control_connection *next;
-	for (struct control_connection *connection = control->first; connection; connection = next) {
+	for (struct control_connection *connection = keeper->control.first; connection; connection = next) {
 		next = connection->next;
 		if (connection->state != AWAITS_START)
 			continue;

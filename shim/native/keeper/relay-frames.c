@@ -15,6 +15,16 @@ static void answer(struct relay *relay, struct frame *frame)
 		frame_queue_push(&relay->answers.queue, frame);
 }
 
+/** Gives the client what it takes. False: it is gone. */
+static bool flush(struct relay *relay)
+{
+	size_t before = relay->answers.queue.bytes;
+	bool there = frame_output_flush(&relay->answers, relay->client.fd) != SEND_FAILED;
+	if (relay->answers.queue.bytes < before)
+		relay->stuffed = false;
+	return there;
+}
+
 void relay_frames_send(struct relay *relay)
 {
 	if (!relay->sending)
@@ -111,7 +121,7 @@ void relay_frames_on_client(struct relay *relay, uint32_t events)
 	if (there && (events & EPOLLIN))
 		there = read_client(relay);
 	if (there)
-		there = frame_output_flush(&relay->answers, relay->client.fd) != SEND_FAILED;
+		there = flush(relay);
 	if (!there) {
 		relay_drop_client(relay);
 		return;
@@ -146,6 +156,8 @@ static enum frame_read read_daemon(struct relay *relay, size_t limit)
 		take_answer(relay, header->stream, header->type, frame);
 	if (result == READ_OVERSIZE)
 		take_answer(relay, header->stream, header->type, refusal_of_oversize(header->stream, header->size));
+	if (result == READ_NO_ROOM)
+		relay->stuffed = true;
 	return result;
 }
 
@@ -156,7 +168,7 @@ void relay_frames_drain(struct relay *relay)
 	do {
 		result = read_daemon(relay, SIZE_MAX);
 	} while (result == READ_WHOLE || result == READ_OVERSIZE);
-	if (relay->client.fd >= 0 && frame_output_flush(&relay->answers, relay->client.fd) == SEND_FAILED)
+	if (relay->client.fd >= 0 && !flush(relay))
 		relay_drop_client(relay);
 }
 
@@ -170,7 +182,7 @@ void relay_frames_on_daemon(struct relay *relay, uint32_t events)
 		if (result != READ_WHOLE && result != READ_OVERSIZE)
 			break;
 	}
-	if (relay->client.fd >= 0 && frame_output_flush(&relay->answers, relay->client.fd) == SEND_FAILED) {
+	if (relay->client.fd >= 0 && !flush(relay)) {
 		relay_drop_client(relay);
 		return;
 	}

@@ -130,6 +130,7 @@ static void close_daemon(struct relay *relay)
 	relay->introduction = NULL;
 	relay->sent = 0;
 	relay->unsent = relay->kept.first;
+	relay->stuffed = false;
 	frame_reader_reset(&relay->from_daemon);
 }
 
@@ -140,6 +141,7 @@ static void close_client(struct relay *relay)
 	frame_queue_clear(&relay->kept);
 	relay->unsent = NULL;
 	frame_output_clear(&relay->answers);
+	relay->stuffed = false;
 	free(relay->to_daemon.rest);
 	free(relay->to_client.rest);
 	relay->to_daemon.rest = relay->to_client.rest = NULL;
@@ -208,8 +210,7 @@ static uint32_t daemon_events(const struct relay *relay)
 	if (relay->kind == RELAY_RAW)
 		return events | (relay->to_client.rest || relay->to_client.ended ? 0U : EPOLLIN) |
 			   (relay->sending && relay->to_daemon.rest ? EPOLLOUT : 0U);
-	return events | (relay->answers.queue.bytes < RELAY_BUFFER_MAX ? EPOLLIN : 0U) |
-		   (relay->sending && relay->unsent ? EPOLLOUT : 0U);
+	return events | (relay->stuffed ? 0U : EPOLLIN) | (relay->sending && relay->unsent ? EPOLLOUT : 0U);
 }
 
 /** Half-closed, and nothing left that it could be waiting for. */

@@ -76,6 +76,7 @@ struct relay {
 	struct frame_reader from_client;
 	struct frame_reader from_daemon;
 	struct frame_output answers;
+	bool stuffed; // the next answer has to wait for room
 
 	struct raw_stream to_daemon;
 	struct raw_stream to_client;

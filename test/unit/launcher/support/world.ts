@@ -188,7 +188,8 @@ export class World {
   /** What the keeper says of itself. */
   async status(): Promise<Record<string, string>> {
     const lines = (await this.tellKeeper('status')).split('\n');
-    return Object.fromEntries(lines.map((line) => line.split(' ')));
+    const pairs = lines.map((line) => line.split(' '));
+    return Object.fromEntries(pairs.map(([name = '', value = '']) => [name, value]));
   }
 
   /** The keeper's pid. */
