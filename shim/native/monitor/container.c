@@ -64,6 +64,8 @@ static void record_end(struct monitor *monitor)
 {
 	monitor->init.oom_count = monitor->oom_count;
 	write_status(&monitor->init);
+}
+
 /* For a daemon that comes when this monitor is gone. */
 static void keep_failure(const struct monitor *monitor)
 {
