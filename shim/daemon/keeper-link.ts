@@ -26,7 +26,7 @@ export class KeeperLink implements Courier {
   readonly #forwarded = new Map<string, Deferred<Uint8Array>>();
   #asked: Deferred<boolean> | undefined;
   #announcements = 0;
-  #published = 0;
+  #recorded = 0;
 
   constructor(socket: Socket, listener: KeeperListener) {
     this.#listener = listener;
@@ -42,9 +42,9 @@ export class KeeperLink implements Courier {
     this.#frames.start();
   }
 
-  /** Grows whenever the keeper announces a container or is given something to bring. */
+  /** Grows whenever the keeper announces a container or has brought something. */
   get activity(): number {
-    return this.#announcements + this.#published;
+    return this.#announcements + this.#recorded;
   }
 
   /** Says that all code is loaded; resolves when the keeper lets this daemon begin. */
@@ -69,7 +69,6 @@ export class KeeperLink implements Courier {
   }
 
   async forward(key: string, address: string, request: Uint8Array): Promise<Uint8Array> {
-    this.#published += 1;
     const answer = this.#forwarded.get(key) ?? new Deferred<Uint8Array>();
     this.#forwarded.set(key, answer);
     this.#send(FrameType.Publish, [key, address], request);
@@ -77,6 +76,7 @@ export class KeeperLink implements Courier {
   }
 
   recorded(key: string): void {
+    this.#recorded += 1;
     this.#send(FrameType.Recorded, [key]);
   }
 

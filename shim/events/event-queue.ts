@@ -29,6 +29,8 @@ export class EventQueue {
   /** Events on their way to the disk. */
   #adding = 0;
   #sending = false;
+  /** It waits for its next try: the containerd of this event is not there. */
+  #isPausing = false;
   #discarded = false;
   #removed = false;
   #finishing = false;
@@ -105,8 +107,9 @@ export class EventQueue {
     void this.#before().then(this.#finished);
   }
 
-  /** Something is not told yet, or not noted as told. */
+  /** Something is about to be told, or to be noted as told. What containerd is not there to hear can wait on disk. */
   get isOwing(): boolean {
+    if (this.#isPausing) return this.#adding > 0;
     return this.#adding > 0 || this.#entries.length > 0 || this.#finishing;
   }
 
@@ -154,7 +157,9 @@ export class EventQueue {
           break;
         }
         logger.warn(context, `an event could not be sent; next try in ${delay} ms`);
+        this.#isPausing = true;
         await new Promise((resolve) => setTimeout(resolve, delay).unref());
+        this.#isPausing = false;
       }
     }
     if (await this.#markSent(entry)) sender?.recorded(key);

@@ -5,7 +5,8 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { Code } from '../../common/errors.ts';
-import { ConnectRequest, type CreateTaskRequest } from '../../proto/gen/containerd/task/v2/task.ts';
+import type { CreateTaskRequest } from '../../proto/gen/containerd/task/v2/task.ts';
+import { ShimDefinition } from '../../proto/gen/proxmox/lxcri/v1/shim.ts';
 import type { Bundle, TestSpec } from '../support/shim-bundle.ts';
 import { createRequest } from '../support/shim-host.ts';
 import { cgroupHierarchies, removeCgroup } from '../support/host.ts';
@@ -518,21 +519,11 @@ test.serial('names that the launcher must refuse', async (t) => {
 });
 
 test.serial('a namespace that the caller names', async (t) => {
-  const { bundle, address } = await fixture.shim(t);
-  const main = address.replace(`.${fixture.host.namespace}.sock`, '.sock');
-  t.not(main, address);
-  const client = await fixture.host.connect(main);
-  t.teardown(() => {
-    client.close();
-  });
-  const call = (namespace: string) => {
-    const metadata = { 'containerd-namespace-ttrpc': namespace };
-    const request = ConnectRequest.encode({ id: bundle.id }).finish();
-    return refusalOf(client.call('containerd.task.v2.Task', 'Connect', request, { metadata }));
-  };
-  for (const name of NAMES) {
-    const { code, message } = await call(name);
-    t.is(code, Code.InvalidArgument, name);
+  const shim = await fixture.shim(t);
+  const { cleanup } = fixture.host.service(ShimDefinition, shim);
+  for (const namespace of NAMES) {
+    const { code, message } = await refusalOf(cleanup({ namespace, id: shim.bundle.id, bundle: shim.bundle.dir }));
+    t.is(code, Code.InvalidArgument, namespace);
     t.regex(message, /^namespace ".*is not valid: expected/s);
   }
 });

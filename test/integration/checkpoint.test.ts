@@ -14,7 +14,7 @@ import { makeFifos } from '../support/fifos.ts';
 import { refusalOf } from '../support/refusal.ts';
 import type { BundleOptions } from '../support/shim-bundle.ts';
 import { createRequest } from '../support/shim-host.ts';
-import { killDaemon, monitorOf } from '../support/shim-processes.ts';
+import { killDaemon, monitorOf, withoutDaemon } from '../support/shim-processes.ts';
 import { useShimHost } from '../support/with-shim-host.ts';
 
 /*
@@ -233,13 +233,15 @@ for (const fails of [false, true]) {
     const { task, init, pid, images, criu } = await running(t);
     await criu.set('hold');
     if (fails) await criu.set('fail');
-    const lost = refusalOf(task.checkpoint({ id: init.id, path: images, options: undefined }));
+    const answer = task.checkpoint({ id: init.id, path: images, options: undefined });
+    const outcome = fails ? refusalOf(answer) : answer;
     await eventually(async () => (await exists(criu.file('dump-begun'))) || undefined);
     await killDaemon(fixture.host.runDir);
-    t.is((await lost).code, Code.Unavailable);
     const { task: again } = await fixture.host.startShim(await fixture.host.makeBundle());
     t.like(await again.state(init), { pid, status: Status.RUNNING });
     await criu.release();
+    const { message = '' } = (await outcome) as { readonly message?: string };
+    t.is(message.startsWith('the checkpoint failed: '), fails);
     await eventually(async () => !(await exists(path.join(stateDirectory(init.id), 'checkpoint.json'))) || undefined);
     t.is(await exists(path.join(images, 'lxcri.json')), !fails);
     t.is(await exists(images), !fails);
@@ -256,13 +258,14 @@ for (const fails of [false, true]) {
 test.serial('a dump that ends the container while there is no daemon is whole', async (t) => {
   const { task, init, images, criu } = await running(t);
   await criu.set('hold');
-  const lost = refusalOf(task.checkpoint({ id: init.id, path: images, options: options({ exit: true }) }));
+  const answer = task.checkpoint({ id: init.id, path: images, options: options({ exit: true }) });
   await eventually(async () => (await exists(criu.file('dump-begun'))) || undefined);
   const { monitor } = await monitorOf(fixture.host.runDir, fixture.host.namespace, init.id);
-  await killDaemon(fixture.host.runDir);
-  await lost;
-  await criu.release();
-  await eventually(async () => !(await exists(`/proc/${monitor}`)) || undefined);
+  await withoutDaemon(fixture.host.runDir, async () => {
+    await criu.release();
+    await eventually(async () => !(await exists(`/proc/${monitor}`)) || undefined);
+  });
+  await answer;
   const { task: again } = await fixture.host.startShim(await fixture.host.makeBundle());
   t.is((await again.wait(init)).exitStatus, 137);
   await eventually(async () => (await exists(path.join(images, 'lxcri.json'))) || undefined);
@@ -389,17 +392,14 @@ test.serial('kill -9 of the daemon before, during and after a restore', async (t
   const second = await fixture.host.startShim(await fixture.host.makeBundle());
   t.like(await second.task.state(init), { pid: 0, status: Status.CREATED });
   await criu.set('hold');
-  const lost = refusalOf(second.task.start(init));
+  const start = second.task.start(init);
   await eventually(async () => (await exists(criu.file('restore-begun'))) || undefined);
   await killDaemon(fixture.host.runDir);
-  t.is((await lost).code, Code.Unavailable);
   const third = await fixture.host.startShim(await fixture.host.makeBundle());
   t.is((await third.task.state(init)).status, Status.CREATED);
   await criu.release();
-  const { pid } = await eventually(async () => {
-    const state = await third.task.state(init);
-    return state.status === Status.RUNNING ? state : undefined;
-  });
+  const { pid } = await start;
+  t.like(await third.task.state(init), { pid, status: Status.RUNNING });
   t.true(pid > 0);
   await killDaemon(fixture.host.runDir);
   const fourth = await fixture.host.startShim(await fixture.host.makeBundle());

@@ -58,9 +58,9 @@ test.serial('events wait for containerd in the middle of a life', async (t) => {
 test.serial('events outlive the daemon: the next one sends what containerd never had', async (t) => {
   fixture.host.events.close();
   const ids = await lives(t, 3);
-  // One way or the other: killed, or idle for too long.
   await killDaemon(fixture.host.runDir);
   const later = await lives(t, 2);
+  // It does not stay awake for a containerd that is not there.
   await eventually(async () => ((await daemonOf(fixture.host.runDir)) === undefined ? true : undefined));
   t.deepEqual([...ids, ...later].flatMap(topicsOf), []);
   await fixture.host.events.listen();

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import { Code, StatusError } from '../../common/errors.ts';
-import { TaskDefinition } from '../../proto/gen/containerd/task/v2/task.ts';
+import { ConnectRequest, ConnectResponse, TaskDefinition } from '../../proto/gen/containerd/task/v2/task.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
 import { refusalOf } from '../support/refusal.ts';
 import { createRequest, type Shim } from '../support/shim-host.ts';
@@ -10,10 +10,10 @@ import { useShimHost } from '../support/with-shim-host.ts';
 /* The same answers to the same calls, whichever way they come: from one table, over one socket. */
 const fixture = useShimHost(test);
 
-const TRANSPORTS: Readonly<Record<string, (shim: Shim, namespace?: string) => Promise<TaskTransport>>> = {
+const TRANSPORTS: Readonly<Record<string, (shim: Shim) => Promise<TaskTransport>>> = {
   'ttrpc v2': async ({ address }) => ttrpcTransport(await fixture.host.connect(address), 'v2'),
   'ttrpc v3': async ({ address }) => ttrpcTransport(await fixture.host.connect(address), 'v3'),
-  'gRPC v3': ({ address }, namespace = '') => Promise.resolve(grpcTransport(address, namespace)),
+  'gRPC v3': ({ address }) => Promise.resolve(grpcTransport(address, '')),
 };
 
 /** What a call is answered with: the reply, or code and text. */
@@ -123,30 +123,18 @@ for (const [name, open] of Object.entries(TRANSPORTS)) {
       }
     }
   });
-
-  test(`a caller who has to name a namespace over ${name}`, async (t) => {
-    const shim = await fixture.shim(t);
-    const main = { ...shim, address: shim.address.replace(`.${fixture.host.namespace}.sock`, '.sock') };
-    t.not(main.address, shim.address);
-    const { task, close } = await open(main, fixture.host.namespace);
-    t.teardown(close);
-    t.like(await task.connect({ id: shim.bundle.id }), { taskPid: 0 });
-  });
 }
 
-test('over gRPC, where a namespace has to be named, none and a bad one are refused', async (t) => {
-  const { address, bundle } = await fixture.shim(t);
-  const main = address.replace(`.${fixture.host.namespace}.sock`, '.sock');
-  for (const [namespace, says] of [
-    ['', /the request has no namespace: expected metadata containerd-namespace/],
-    ['../up', /namespace "\.\.\/up" is not valid/],
-  ] as const) {
-    const { task, close } = grpcTransport(main, namespace);
-    t.teardown(close);
-    const { code, message } = await refusalOf(task.connect({ id: bundle.id }));
-    t.is(code, Code.InvalidArgument);
-    t.regex(message, says);
-  }
+test('the namespace is that of the socket, whatever the caller says', async (t) => {
+  const { task, bundle, client, address } = await fixture.created(t);
+  const { pid } = await task.state({ id: bundle.id, execId: '' });
+  const request = ConnectRequest.encode({ id: bundle.id }).finish();
+  const metadata = { 'containerd-namespace-ttrpc': 'another' };
+  const reply = await client.call('containerd.task.v2.Task', 'Connect', request, { metadata });
+  t.is(ConnectResponse.decode(reply).taskPid, pid);
+  const grpc = grpcTransport(address, 'another');
+  t.teardown(grpc.close);
+  t.is((await grpc.task.connect({ id: bundle.id })).taskPid, pid);
 });
 
 test('clients of all kinds, at the same time', async (t) => {

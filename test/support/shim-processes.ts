@@ -42,3 +42,27 @@ export async function killDaemon(runDir: string): Promise<void> {
     return threads.length <= 1 && !(await isAlive(daemon)) ? true : undefined;
   });
 }
+
+/** The keeper of a run directory. @throws Error where there is none. */
+export async function keeperOf(runDir: string): Promise<number> {
+  for (const { pid, command } of await listProcesses()) {
+    if (!command.endsWith('/lxcri-keeper')) continue;
+    const environment = await ofProcess(readFile(`/proc/${pid}/environ`, 'utf8'));
+    if (environment.split('\0').includes(`LXCRI_RUN_DIR=${runDir}`)) return pid;
+  }
+  throw new Error(`there is no keeper for ${runDir}`);
+}
+
+/** kill -9 of the daemon, and something that happens before there is another: the keeper stands still meanwhile. */
+export async function withoutDaemon(runDir: string, meanwhile: () => Promise<unknown>): Promise<void> {
+  const keeper = await keeperOf(runDir);
+  const daemon = await eventually(() => daemonOf(runDir));
+  process.kill(keeper, 'SIGSTOP');
+  try {
+    process.kill(daemon, 'SIGKILL');
+    await eventually(async () => ((await isAlive(daemon)) ? undefined : true));
+    await meanwhile();
+  } finally {
+    process.kill(keeper, 'SIGCONT');
+  }
+}

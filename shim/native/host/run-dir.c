@@ -1,7 +1,6 @@
 #include "run-dir.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,10 +11,9 @@
 #define RUN_DIR_MODE 0711
 #define OWN_DIR_MODE 0700
 
-static int prepare_directory(const char *path, mode_t mode, bool *made, struct failure *failure)
+static int prepare_directory(const char *path, mode_t mode, struct failure *failure)
 {
-	*made = mkdir(path, mode) == 0;
-	if (!*made && errno != EEXIST) {
+	if (mkdir(path, mode) != 0 && errno != EEXIST) {
 		const char *hint = errno == ENOENT ? " (its parent must exist; LXCRI_RUN_DIR names another one)" : "";
 		return fail_errno(failure, "cannot create the directory %s%s", path, hint);
 	}
@@ -35,41 +33,33 @@ static int prepare_directory(const char *path, mode_t mode, bool *made, struct f
 	return 0;
 }
 
-/** One try. What it has made goes again if it fails. */
-static int prepare_all(const struct paths *paths, struct failure *failure)
-{
-	bool made_run_dir = false;
-	bool made_daemon_dir = false;
-	bool made_sockets_dir = false;
-	if (prepare_directory(paths->run_dir, RUN_DIR_MODE, &made_run_dir, failure) == 0 &&
-		prepare_directory(paths->daemon_dir, OWN_DIR_MODE, &made_daemon_dir, failure) == 0 &&
-		prepare_directory(paths->sockets_dir, OWN_DIR_MODE, &made_sockets_dir, failure) == 0)
-		return 0;
-	int error = errno;
-	if (made_daemon_dir)
-		rmdir(paths->daemon_dir);
-	if (made_run_dir)
-		rmdir(paths->run_dir);
-	errno = error;
-	return -1;
-}
-
 int run_dir_prepare(const struct paths *paths, struct failure *failure)
 {
 	int result = -1;
-	// A launcher whose start failed may remove the empty directories between two of our steps.
+	// Whoever departs may remove the empty directory between two of our steps.
 	for (int attempt = 0; attempt < 20 && result != 0; attempt++) {
 		errno = 0;
-		result = prepare_all(paths, failure);
+		result = prepare_directory(paths->run_dir, RUN_DIR_MODE, failure);
 		if (errno != ENOENT)
 			break;
 	}
 	return result;
 }
 
-void run_dir_remove_if_empty(const struct paths *paths)
+int run_dir_prepare_own(const struct paths *paths, struct failure *failure)
+{
+	if (prepare_directory(paths->daemon_dir, OWN_DIR_MODE, failure) != 0)
+		return -1;
+	return prepare_directory(paths->sockets_dir, OWN_DIR_MODE, failure);
+}
+
+void run_dir_remove_own(const struct paths *paths)
 {
 	rmdir(paths->sockets_dir);
 	rmdir(paths->daemon_dir);
+}
+
+void run_dir_remove(const struct paths *paths)
+{
 	rmdir(paths->run_dir);
 }

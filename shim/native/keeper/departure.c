@@ -30,9 +30,11 @@ void departure_clean_up(struct keeper *keeper, char *cgroups)
 	daemon_log_remove_if_empty(&keeper->paths);
 	cgroup_leave_own(cgroups);
 	cgroup_remove_monitors(keeper);
-	// Last: who gets the lock of a file without a name looks again.
+	// All but the run directory while the lock is held: who gets it next makes them anew.
+	run_dir_remove_own(&keeper->paths);
+	// Who gets the lock of a file without a name looks again.
 	unlink(keeper->paths.keeper_lock);
-	run_dir_remove_if_empty(&keeper->paths);
+	run_dir_remove(&keeper->paths);
 	control_close(keeper);
 }
 

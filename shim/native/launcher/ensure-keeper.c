@@ -11,12 +11,13 @@
 #define FIRST_WAIT_US 1000
 #define LONGEST_WAIT_US 20000
 
-/** Leaves things as they were before a start that failed. The lock file goes while its lock is still held. */
+/** Leaves things as they were before a start that failed. All but the run directory goes while the lock is held. */
 static void undo_start(const struct paths *paths)
 {
 	unlink(paths->keeper_socket);
+	run_dir_remove_own(paths);
 	unlink(paths->keeper_lock);
-	run_dir_remove_if_empty(paths);
+	run_dir_remove(paths);
 }
 
 enum outcome { GO_ON, START_FAILED };
@@ -24,6 +25,10 @@ enum outcome { GO_ON, START_FAILED };
 /** As the holder of the lock. */
 static enum outcome start(const struct paths *paths, int lock_fd, deadline end, struct failure *failure)
 {
+	if (run_dir_prepare_own(paths, failure) != 0) {
+		undo_start(paths);
+		return START_FAILED;
+	}
 	switch (keeper_spawn(paths, lock_fd, end, failure)) {
 		case SPAWN_LISTENS:
 			return GO_ON;
@@ -48,7 +53,7 @@ static enum outcome start_if_alone(const struct paths *paths, deadline end, stru
 		if (errno == ENOENT)
 			return GO_ON;
 		fail_errno(failure, "cannot open the lock %s", paths->keeper_lock);
-		run_dir_remove_if_empty(paths);
+		run_dir_remove(paths);
 		return START_FAILED;
 	}
 	enum outcome outcome = GO_ON;

@@ -88,6 +88,8 @@ test('what keeps a daemon awake is counted', async (t) => {
   const { link, told, say } = await connected(t);
   const before = link.activity;
   void link.forward('a#1', '/run/c', Buffer.from('')).catch(() => undefined);
+  t.is(link.activity, before, 'a containerd that is not there keeps nobody awake');
+  link.recorded('a#1');
   t.is(link.activity, before + 1);
   say(FrameType.Announced);
   await eventually(() => told[0]);

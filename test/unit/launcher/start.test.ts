@@ -350,13 +350,14 @@ test('a run directory that cannot be used is refused by name', async (t) => {
 ifRoot('a run directory of somebody else is refused', async (t) => {
   const world = await World.create(t);
   await mkdir(world.daemonDir, { recursive: true, mode: 0o700 });
+  await writeFile(path.join(world.daemonDir, 'theirs'), '');
   for (const directory of [world.daemonDir, world.runDir]) {
     await chown(directory, 65534, 65534);
     const { exitCode, stderr } = await world.start();
     t.is(exitCode, 1);
     t.true(stderr.includes(directory) && stderr.includes('65534'), stderr);
   }
-  t.deepEqual(await readdir(world.daemonDir), []);
+  t.deepEqual(await readdir(world.daemonDir), ['theirs']);
 });
 
 /** A cgroup in each hierarchy of this machine, as a service of containerd's would have. */

@@ -38,7 +38,7 @@ test('taken up again, it tells what happened, and hears what was to be said mean
   await monitor.hears('signal 15');
   monitor.say('signalled 0');
   await signalled;
-  t.deepEqual([...monitor.heard].sort(), ['close-stdin', 'signal 15']);
+  t.deepEqual([...monitor.heard].sort(), ['close-stdin', 'greet', 'signal 15']);
   monitor.end('exited 143 5 6');
   t.is((await all.container.wait()).status, 143);
   t.deepEqual(await topics(all, 4), ['create', 'start', 'oom', 'exit']);
