@@ -1,4 +1,4 @@
-import { access, chmod, mkdir, readFile, readdir, rmdir, unlink } from 'node:fs/promises';
+import { access, chmod, mkdir, readFile, readdir, rmdir, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export const hasErrorCode = (error: unknown, ...codes: string[]): boolean =>
@@ -64,4 +64,13 @@ export async function removeDirectory(directory: string): Promise<void> {
     }),
   );
   await rmdir(directory);
+}
+
+/** All of a text at the end of a file opened for that; one call to the system, where appendFile makes its way through three. */
+export async function appendWhole(file: FileHandle, text: string): Promise<void> {
+  let rest = Buffer.from(text);
+  while (rest.length > 0) {
+    const { bytesWritten } = await file.write(rest);
+    rest = rest.subarray(bytesWritten);
+  }
 }

@@ -1,7 +1,7 @@
 import { mkdir, open, rmdir, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFileAtomic } from '../../common/atomic-file.ts';
-import { hasErrorCode, readTextIfExists, removeFile } from '../../common/files.ts';
+import { appendWhole, hasErrorCode, readTextIfExists, removeFile } from '../../common/files.ts';
 import type { EventTarget, TaskEvent } from './event.ts';
 import { decodeRecord, encodeRecord, type JournalRecord } from './journal-record.ts';
 
@@ -87,7 +87,7 @@ export class EventJournal {
     this.#file ??= await this.#open();
     const line = encodeRecord(record);
     this.#size += line.length;
-    await this.#file.appendFile(line);
+    await appendWhole(this.#file, line);
   }
 
   async #open(): Promise<FileHandle> {

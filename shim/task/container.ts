@@ -296,7 +296,6 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
       await this.#started.promise.catch(async (error: unknown) => {
         throw this.#isRestored ? await explainRestore(error, this.#context.directory, this.record) : error;
       });
-      await this.announcements.written();
       return this.pid;
     });
   }
@@ -324,10 +323,8 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     return this.#isRestored && this.#status === 'created' && this.pid === 0;
   }
 
-  async wait(): Promise<ExitRecord> {
-    const exit = await this.#exited.promise;
-    await this.announcements.written();
-    return exit;
+  wait(): Promise<ExitRecord> {
+    return this.#exited.promise;
   }
 
   /** Waits for no other call: a Start may hang in the payload's exec, and must be ended by this. */

@@ -135,7 +135,6 @@ export class Exec implements TaskProcess {
       try {
         await started.promise;
         this.#asked = call;
-        await this.#container.announcements.written();
       } catch (error) {
         this.#endWaiting();
         throw error;
@@ -167,10 +166,8 @@ export class Exec implements TaskProcess {
     if (status === 'stopped') throw failedPrecondition(initNotRunning(id));
   }
 
-  async wait(): Promise<ExitRecord> {
-    const exit = await this.#exited.promise;
-    await this.#container.announcements.written();
-    return exit;
+  wait(): Promise<ExitRecord> {
+    return this.#exited.promise;
   }
 
   async kill(signal: number, ...[, call]: readonly [all: boolean, call?: CallIdentity]): Promise<void> {

@@ -1,6 +1,6 @@
 import { open, rename, type FileHandle } from 'node:fs/promises';
 import { StatusError, type Code } from '../../common/errors.ts';
-import { readTextIfExists, removeFile } from '../../common/files.ts';
+import { appendWhole, readTextIfExists, removeFile } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
 import { SerialQueue } from '../../common/serial-queue.ts';
 import type { ExitRecord } from '../monitor/messages.ts';
@@ -113,7 +113,7 @@ export class KeptAnswers {
   async #append(line: string): Promise<void> {
     if (this.#size > MAX_BYTES) await this.#turnOver();
     this.#file ??= await open(this.#path, 'a', 0o600);
-    await this.#file.appendFile(line);
+    await appendWhole(this.#file, line);
     this.#size += line.length;
   }
 
