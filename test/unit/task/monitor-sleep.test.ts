@@ -31,7 +31,7 @@ test('a monitor is let go, and nobody takes that for its end', async (t) => {
 test('taken up again, it tells what happened, and hears what was to be said meanwhile', async (t) => {
   const all = await asleep(t);
   const signalled = all.container.kill(15, false);
-  all.container.closeStdin();
+  void all.container.closeStdin();
   const taking = all.container.link.takeUp();
   const monitor = await greet(all.next, 'oom 1');
   await taking;
