@@ -7,6 +7,8 @@ import { eventually } from '../../support/eventually.ts';
 
 const SLEEP = ['sleep', '1000'];
 const CREATING_MS = 300;
+/** A call that is not answered by then waits for something, however slow the machine. */
+const WAITING_MS = 2000;
 /** Ends with a status when it is told to. */
 const STOPPABLE = ['sh', '-c', 'trap "exit 7" TERM; echo ready; while :; do sleep 0.02; done'];
 
@@ -160,7 +162,7 @@ async function appears(task: ClientTask): Promise<void> {
         () => true,
         (error: unknown) => (String(error).includes('not found') ? undefined : true),
       );
-      return Promise.race([isThere, sleep(CREATING_MS, true)]);
+      return Promise.race([isThere, sleep(WAITING_MS, true)]);
     },
     { timeoutMs: 60_000 },
   );
