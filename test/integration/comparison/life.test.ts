@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ClientTask } from '../../support/client-task.ts';
 import { BAD_INPUT, comparison, type Answer, type Difference } from '../../support/compare.ts';
+import { eventually } from '../../support/eventually.ts';
 
 /* A container from its creation to its removal, and what is asked of it at the wrong moment. */
 
 const SLEEP = ['sleep', '1000'];
-/** 0.3 s natively; an emulated machine takes longer to start runc’s shim alone, and is given more for a call. */
-const CREATING_MS = 0.06 * Number(process.env['LXCRI_TEST_CALL_TIMEOUT_MS'] ?? 5000);
+const CREATING_MS = 300;
+/** A call that is not answered by then waits for something, however slow the machine. */
+const WAITING_MS = 2000;
 /** Ends with a status when it is told to. */
 const STOPPABLE = ['sh', '-c', 'trap "exit 7" TERM; echo ready; while :; do sleep 0.02; done'];
 
@@ -151,9 +154,24 @@ comparison.same('a container that never was', async (task, step) => {
   await step('pids', () => task.pids());
 });
 
+/** Resolves once the shim has the task: it has an answer for it, or keeps whoever asks waiting. */
+async function appears(task: ClientTask): Promise<void> {
+  await eventually(
+    () => {
+      const isThere = task.state().then(
+        () => true,
+        (error: unknown) => (String(error).includes('not found') ? undefined : true),
+      );
+      return Promise.race([isThere, sleep(WAITING_MS, true)]);
+    },
+    { timeoutMs: 60_000 },
+  );
+}
+
 comparison.same('calls while it is being created wait for that', async (task, step) => {
   await task.define(SLEEP);
   const { creation, attach } = await task.createSlowly();
+  await appears(task);
   // Its create has come to the stream by then, however slow the machine: before that, runc's shim knows no container.
   await sleep(CREATING_MS);
   const calls = [
