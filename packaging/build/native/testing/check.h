@@ -50,12 +50,23 @@ static inline void check_holds(const char *file, int line, const char *text, con
 	check_failed(file, line, "a text lacks a part");
 }
 
+/** What a test has to have done at its end, by whichever process runs it; NULL: nothing. */
+static void (*check_clean_up)(void);
+
+static inline void check_ended(void)
+{
+	if (check_clean_up)
+		check_clean_up();
+	check_clean_up = NULL;
+}
+
 /** Runs all tests of a program. */
 static inline int check_run(const struct check_test *tests, size_t count)
 {
 	printf("1..%zu\n", count);
 	for (size_t i = 0; i < count; i++) {
 		tests[i].run();
+		check_ended();
 		printf("ok %zu - %s\n", i + 1, tests[i].name);
 		fflush(stdout);
 	}

@@ -35,6 +35,7 @@ static inline void in_child(void (*part)(void))
 	CHECK(child >= 0);
 	if (child == 0) {
 		part();
+		check_ended();
 		fflush(stdout);
 		/* Not exit: the leak checker is the parent's business. */
 		_exit(0);

@@ -10,13 +10,6 @@
 
 static char temp_dir[64];
 
-static inline void enter_temp_dir(void)
-{
-	strcpy(temp_dir, "/tmp/lxcri-test-XXXXXX");
-	CHECK(mkdtemp(temp_dir));
-	CHECK(chdir(temp_dir) == 0);
-}
-
 static inline int remove_entry(const char *path, const struct stat *st, int type, struct FTW *place)
 {
 	(void)st;
@@ -27,8 +20,18 @@ static inline int remove_entry(const char *path, const struct stat *st, int type
 
 static inline void leave_temp_dir(void)
 {
+	check_clean_up = NULL;
 	CHECK(chdir("/") == 0);
 	CHECK(nftw(temp_dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0);
+}
+
+/** A test that does not leave it by itself leaves it at its end. */
+static inline void enter_temp_dir(void)
+{
+	strcpy(temp_dir, "/tmp/lxcri-test-XXXXXX");
+	CHECK(mkdtemp(temp_dir));
+	CHECK(chdir(temp_dir) == 0);
+	check_clean_up = leave_temp_dir;
 }
 
 #endif
