@@ -33,7 +33,7 @@ export async function listIfExists(path: string): Promise<string[]> {
 
 /**
  * Makes a directory, and those above it, through which others may pass without seeing what is in it, whatever the
- * umask: liblxc, as the root of a container's user namespace, must reach some (shim/native/launcher/run-dir.c).
+ * umask: liblxc, as the root of a container's user namespace, must reach some (shim/native/host/run-dir.c).
  */
 export async function makePassableDirectory(directory: string): Promise<void> {
   const first = await mkdir(directory, { recursive: true });

@@ -64,8 +64,8 @@ export class Daemon implements Sleeper {
     const backend = new LxcBackend({ libraryDirectory, rootfsMount, hierarchies, hugePageSizes, hostNetwork });
     const registry = new ContainerRegistry({ paths, backend, logger, hostNetwork, courier: link });
     await forgetEarlierBoot(paths, logger);
-    await recoverContainers(registry, paths, logger);
     await recoverJournals(registry, paths, logger);
+    await recoverContainers(registry, paths, logger);
     const daemon = new Daemon(options, registry, await CgroupWarmUp.find(hierarchies));
     await daemon.#relay.listen(RELAY_FD);
     link.ready();

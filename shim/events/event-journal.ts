@@ -60,11 +60,16 @@ export class EventJournal {
   /** containerd has it, or will never take it; and so it is with all before it. */
   async markSent({ number, event, mark }: JournalEntry): Promise<void> {
     await this.#append({ sent: number, name: eventName(event), ...markOf(mark) });
+    await this.#compactIfLarge();
   }
 
   /** Forgets which events an exec has had, up to that number: another one may get its id. */
   async forget(execId: string, last: number): Promise<void> {
     await this.#append({ forget: execId, last });
+    await this.#compactIfLarge();
+  }
+
+  async #compactIfLarge(): Promise<void> {
     if (this.#size <= this.#compactAt) return;
     await this.#compact().catch(() => {
       this.#compactLater();
@@ -73,7 +78,9 @@ export class EventJournal {
 
   /** A line that cannot be read counts as not written: writes end, or do not, but disks are not eternal. */
   async read(): Promise<JournalContents> {
-    return replay(parse((await readTextIfExists(this.#path)) ?? ''));
+    const text = (await readTextIfExists(this.#path)) ?? '';
+    this.#size = Buffer.byteLength(text);
+    return replay(parse(text));
   }
 
   async remove(): Promise<void> {

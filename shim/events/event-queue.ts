@@ -143,7 +143,9 @@ export class EventQueue {
 
   async #sendOne(entry: JournalEntry): Promise<void> {
     const { namespace, id, journal, publisher, logger } = this.#options;
-    const key = `${namespace}/${journal.name}#${entry.number}`;
+    // With the time: on a full disk a number may be lost, and given to another event by the next daemon.
+    const { seconds, nanos } = entry.event.timestamp;
+    const key = `${namespace}/${journal.name}#${entry.number}-${seconds}.${nanos}`;
     let sender: Publisher | undefined;
     for (let delay = FIRST_RETRY_MS; !this.#discarded; delay = Math.min(2 * delay, LAST_RETRY_MS)) {
       try {

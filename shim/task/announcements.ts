@@ -28,7 +28,8 @@ export class Announcements {
 
   /** Tells it, unless it was told. Resolves once no crash can lose it. */
   async once(event: TaskEvent): Promise<void> {
-    if (!this.isTold(eventName(event))) await this.#add(event);
+    if (this.isTold(eventName(event))) await this.written();
+    else await this.#add(event);
   }
 
   /** Tells what may happen again and again: it did by this call. Resolves once no crash can lose it. */

@@ -344,10 +344,6 @@ export class ContainerRegistry {
     return queue;
   }
 
-  ownsJournal(namespace: string, name: string): boolean {
-    return this.find(namespace, parseJournalName(name).id)?.record.journal === name;
-  }
-
   /** Sends what a container that is gone still owed when its daemon died. @throws what makes a journal unreadable. */
   async adoptJournal(namespace: string, name: string): Promise<void> {
     const queue = this.#newQueue({ namespace, id: parseJournalName(name).id, journal: name });

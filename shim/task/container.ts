@@ -98,6 +98,8 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   readonly record: ContainerRecord;
   readonly #context: ContainerContext;
   readonly #queue = new SerialQueue();
+  /** A connection to an earlier daemon's monitor is being made, and it has not told all yet. */
+  #isGreeting = false;
   readonly #created = new Deferred<ProcessIdentity>();
   readonly #started = new Deferred<void>();
   readonly #exited = new Deferred<ExitRecord>();
@@ -203,22 +205,23 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
    * Takes a container over from an earlier daemon: from its monitor if that lives, else from what it left. Without a
    * status it was being created, and is, or `created` tells why not.
    */
-  async recover(status: MonitorStatus | undefined): Promise<void> {
+  async recover(found: MonitorStatus | undefined): Promise<void> {
     await this.#recoverEvents();
     await this.execs.find();
-    const isConnected = await this.link.connect().then(
-      () => true,
-      () => false,
-    );
+    const isGreeted = await this.#greet(found);
+    const isThere = this.link.isOpen;
+    // One that is gone may have written more since.
+    const status = isThere ? found : ((await readStatus(this.directory).catch(() => undefined)) ?? found);
+    if (!isThere) await this.execs.find();
     // What is told first is what has happened first, whoever tells it.
     if (status === undefined) {
-      if (!isConnected) await this.#recoverFailure();
-    } else if (!isConnected || !(await this.#isGreeted())) {
+      if (!isThere) await this.#recoverFailure();
+    } else if (!isGreeted) {
       this.#recoverStatus(status);
     }
     await this.#pausing.recover();
     await this.execs.recover();
-    if (!isConnected) await this.#endWithoutMonitor(status);
+    if (!isThere) await this.#endWithoutMonitor(status);
     else if (status?.exit !== undefined) this.#end(status.exit);
     this.#recoverCheckpoint();
   }
@@ -246,11 +249,25 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     }
   }
 
+  /** @returns whether the monitor has told what it knows of a container that was created. */
+  async #greet(found: MonitorStatus | undefined): Promise<boolean> {
+    this.#isGreeting = true;
+    try {
+      const isConnected = await this.link.connect().then(
+        () => true,
+        () => false,
+      );
+      return isConnected && found !== undefined && (await this.#isGreeted()) && this.link.isOpen;
+    } finally {
+      this.#isGreeting = false;
+    }
+  }
+
   /** A monitor that does not answer, because a mount or an unmount hangs, must not keep the daemon from all others. */
   async #isGreeted(): Promise<boolean> {
     const timeout = setTimeout(GREETING_TIMEOUT_MS, false, { ref: false });
     const isGreeted = await Promise.race([this.link.greeted.then(() => true), timeout]);
-    if (!isGreeted) {
+    if (!isGreeted && this.link.isOpen) {
       this.#context.logger.warn(this.#identity, 'the monitor of a container does not answer; its file tells its state');
     }
     return isGreeted;
@@ -416,9 +433,15 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   async stats(): Promise<Any> {
     const { cgroups } = this.record;
     if (this.#status !== 'stopped') return readMetrics(cgroups, await readNetwork(this.pid, this.#context.hostNetwork));
-    // Before the monitor removes the cgroup, it keeps them.
-    const last = await readLastMetrics(cgroups, path.join(this.#context.directory, 'last-stats'));
-    return last ?? readMetrics(cgroups, []);
+    // Before the monitor removes the cgroup, it keeps them: what is read meanwhile may be half of it.
+    const last = () => readLastMetrics(cgroups, path.join(this.#context.directory, 'last-stats'));
+    return (
+      (await last()) ??
+      readMetrics(cgroups, []).then(
+        async (live) => (await last()) ?? live,
+        async (error: unknown) => (await last()) ?? Promise.reject(error as Error),
+      )
+    );
   }
 
   async pids(): Promise<number[]> {
@@ -662,6 +685,8 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   }
 
   async gone(): Promise<void> {
+    // Who connects to it sees to that.
+    if (this.#isGreeting) return;
     if (!(await this.isFinished())) {
       // Or it ended as it should, and its last words went with the connection: writing to a closed one loses them.
       this.#context.logger.warn(this.#identity, 'a monitor is gone without a word; what it may have left is removed');

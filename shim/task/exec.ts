@@ -117,7 +117,8 @@ export class Exec implements TaskProcess {
   /** Takes up what its monitor wrote of it. */
   reread(status: MonitorStatus | undefined): void {
     if (status === undefined) return;
-    this.#asked = status.asked;
+    // The monitor, if it lives, has said so already.
+    this.#asked ??= status.asked;
     this.receive({ type: 'running', process: status.init });
     if (status.exit !== undefined) this.receive({ type: 'exited', exit: status.exit });
   }
@@ -186,7 +187,7 @@ export class Exec implements TaskProcess {
   async resize(size: TerminalSize, call?: CallIdentity): Promise<void> {
     const command = resizeCommand(size);
     if (!this.stdio.terminal) return;
-    if (this.#status === 'stopped') throw plainError(CANNOT_RESIZE_STOPPED);
+    if (this.#status === 'stopped' && !this.#container.link.mayHaveDone(call)) throw plainError(CANNOT_RESIZE_STOPPED);
     this.#terminalSize = size;
     if (this.isAlive) await this.#container.link.tell(call, this.#prefix + command);
     else await writeTerminalSize(this.#container.directory, this.execId, size);
@@ -204,7 +205,8 @@ export class Exec implements TaskProcess {
         link.send(`${this.#prefix}release`);
         await this.#released.promise;
       }
-      await this.#keepAnswer(call);
+      // What is told of it has no other source once its files are gone.
+      await Promise.all([this.#keepAnswer(call), announcements.written()]);
       await removeExec(directory, this.execId, { hasSize: this.#terminalSize !== undefined });
       this.#deleted = true;
       await announcements.forgetExec(this.execId);

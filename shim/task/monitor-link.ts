@@ -80,7 +80,7 @@ export class MonitorLink {
     this.#monitor.send('greet');
   }
 
-  /** Resolves once the monitor has told all that it tells whoever connects; or never. */
+  /** Resolves once the monitor has told all that it tells whoever connects, or is gone; or never. */
   get greeted(): Promise<void> {
     return this.#greeted.promise;
   }
@@ -250,6 +250,7 @@ export class MonitorLink {
 
   async #endWithoutMonitor(): Promise<void> {
     this.#lost = true;
+    this.#greeted.resolve();
     this.#endDescribing();
     await this.#owner.gone();
     for (const call of this.#calls.keys()) this.#answerCall(call, await this.#lookUp(call));

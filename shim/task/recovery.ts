@@ -6,6 +6,7 @@ import type { Logger } from '../../common/logger.ts';
 import type { RunPaths } from '../daemon/paths.ts';
 import { readContainerRecord, writeContainerRecord } from './container-record.ts';
 import { removeStateDirectory, type ContainerRegistry } from './container-registry.ts';
+import { parseJournalName } from './journal-name.ts';
 import { readStatus } from './monitor-files.ts';
 
 /**
@@ -41,8 +42,8 @@ async function removeEmpty(directories: readonly string[]): Promise<void> {
 }
 
 /**
- * Sends the events of containers that are gone; call it after recoverContainers. The journals of containers that are
- * there are left alone.
+ * Sends the events of containers that are gone; call it before recoverContainers, as a later container of the same id
+ * tells nothing before. The journals of containers that are there are left alone.
  */
 export async function recoverJournals(registry: ContainerRegistry, paths: RunPaths, logger: Logger): Promise<void> {
   const namespaces = await listIfExists(paths.events);
@@ -54,13 +55,20 @@ export async function recoverJournals(registry: ContainerRegistry, paths: RunPat
         await removeFile(path.join(paths.events, namespace, name));
         continue;
       }
-      if (registry.ownsJournal(namespace, name)) continue;
+      if (await isOwned(paths, namespace, name)) continue;
       await registry.adoptJournal(namespace, name).catch((error: unknown) => {
         logger.error({ namespace, journal: name, err: error }, 'events of a container that is gone cannot be read');
       });
     }
   }
   await removeEmpty(namespaces.map((namespace) => path.join(paths.events, namespace)));
+}
+
+/** Whether there is a container that goes on with it. */
+async function isOwned(paths: RunPaths, namespace: string, name: string): Promise<boolean> {
+  const { id } = parseJournalName(name);
+  const found = await readContainerRecord(paths.container(namespace, id)).catch(() => undefined);
+  return found?.record.journal === name;
 }
 
 async function recoverContainer(

@@ -12,4 +12,7 @@
 /** Takes the text of a failure; closed once the keeper listens. */
 #define KEEPER_REPORT_FD 4
 
+/** What a keeper reports once it listens; anything else is why it does not. */
+#define KEEPER_LISTENS "\n"
+
 #endif

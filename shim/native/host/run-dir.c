@@ -13,7 +13,11 @@
 
 static int prepare_directory(const char *path, mode_t mode, struct failure *failure)
 {
-	if (mkdir(path, mode) != 0 && errno != EEXIST) {
+	if (mkdir(path, mode) == 0) {
+		// Whatever umask containerd has.
+		if (chmod(path, mode) != 0)
+			return fail_errno(failure, "cannot chmod the directory %s", path);
+	} else if (errno != EEXIST) {
 		const char *hint = errno == ENOENT ? " (its parent must exist; LXCRI_RUN_DIR names another one)" : "";
 		return fail_errno(failure, "cannot create the directory %s%s", path, hint);
 	}
@@ -28,8 +32,8 @@ static int prepare_directory(const char *path, mode_t mode, struct failure *fail
 			(unsigned)status.st_uid, (unsigned)geteuid());
 	if (status.st_mode & (S_IWGRP | S_IWOTH))
 		return fail(
-			failure, "the directory %s may be written by others (mode %04o): chmod it to 0711", path,
-			(unsigned)status.st_mode & 07777);
+			failure, "the directory %s may be written by others (mode %04o): chmod it to %04o", path,
+			(unsigned)status.st_mode & 07777, (unsigned)mode);
 	return 0;
 }
 

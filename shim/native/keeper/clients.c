@@ -13,8 +13,9 @@
 
 // The queue of a daemon's socket is full: it will come to it.
 #define CONNECT_AGAIN_MS 5
-// How long a dying daemon may be seen to live after it has closed a connection.
-#define FORSAKEN_MS 1000
+// How long a daemon that ends may be seen to live after it has closed a connection: it lets calls under way end for a
+// second (shim/daemon/daemon.ts), and its exit takes a moment more.
+#define FORSAKEN_MS 5000
 // No descriptors: somebody may give some back.
 #define ACCEPT_AGAIN_MS 100
 

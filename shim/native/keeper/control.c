@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 // Who connects has something to say; who does not say it must not keep a descriptor for ever.
+#define FIRST_LINGER_MS 5000
 #define LINE_LIMIT_MS 10000
 #define ACCEPT_AGAIN_MS 100
 
@@ -86,6 +87,11 @@ static void do_listen(struct control_connection *connection, char *rest)
 	struct keeper *keeper = connection->keeper;
 	struct failure failure;
 	char path[PATH_MAX];
+	if (keeper->life.ending) {
+		// Without an answer: the launcher waits for the lock, and starts the next keeper.
+		close_connection(connection);
+		return;
+	}
 	const char *name = strsep(&rest, " ");
 	const char *build = strsep(&rest, " ");
 	const char *lib_dir = rest;
@@ -105,6 +111,8 @@ static void do_listen(struct control_connection *connection, char *rest)
 		return;
 	}
 	keeper->control.linger_end = deadline_in_ms(keeper->control.linger_ms);
+	// Whoever waits to hear of a failure hears what comes of this.
+	keeper->control.in_vain = false;
 	if (!daemon_life_is(keeper, build) && !keeper->life.successor && !daemon_life_refused(keeper, build))
 		daemon_life_replace(keeper, build, lib_dir);
 	if (!daemon_life_announce(keeper)) {
@@ -120,6 +128,10 @@ static void do_replace(struct control_connection *connection, char *rest)
 	struct keeper *keeper = connection->keeper;
 	const char *build = strsep(&rest, " ");
 	const char *lib_dir = rest;
+	if (keeper->life.ending) {
+		answer(connection, "error the keeper is ending");
+		return;
+	}
 	if (!build || !*build || strlen(build) >= BUILD_MAX || !is_path(lib_dir)) {
 		answer(connection, "error it is: replace BUILD LIBDIR");
 		return;
@@ -252,7 +264,8 @@ int control_open(struct keeper *keeper, int64_t linger_ms, struct failure *failu
 	control->watch = (struct watch){.fd = -1, .ready = on_connection, .owner = keeper};
 	control->pause = (struct timer){.due = accept_again, .owner = keeper};
 	control->linger_ms = linger_ms;
-	control->linger_end = deadline_in_ms(linger_ms);
+	// The launcher that has started it is about to ask; it may be slow.
+	control->linger_end = deadline_in_ms(linger_ms < FIRST_LINGER_MS ? FIRST_LINGER_MS : linger_ms);
 	unlink(path);
 	int fd = unix_listen(path);
 	if (fd < 0 || watch_open(&keeper->loop, &control->watch, fd, EPOLLIN) != 0)

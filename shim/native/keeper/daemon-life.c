@@ -116,7 +116,10 @@ static int spawn(
 	return 0;
 }
 
-/** No daemon will come: whoever waits for one is told. */
+/**
+ * No daemon will come for now: whoever asks for something is told. What a daemon has had is kept: it may be done, and
+ * to most it is a Wait, whose failure clients take for the container's end. For these it is tried again.
+ */
 static void give_up(struct keeper *keeper)
 {
 	struct daemon_life *life = &keeper->life;
@@ -125,9 +128,11 @@ static void give_up(struct keeper *keeper)
 	keeper_log(keeper, "%s", text);
 	life->wanted = false;
 	clients_refuse(keeper, text);
+	if (clients_summarize(keeper).needing)
+		timer_start(&keeper->loop, &life->start, LONGEST_PAUSE_MS);
 }
 
-/** After a daemon that never served. */
+/** After a daemon that never served, or hardly. */
 static void try_again(struct keeper *keeper)
 {
 	struct daemon_life *life = &keeper->life;
@@ -231,6 +236,8 @@ static void on_ready(struct keeper *keeper, struct daemon_process *process)
 		return;
 	process->stage = DAEMON_READY;
 	process->ready_at = deadline_in_ms(0);
+	// Until it tells, when it would sleep: a keeper that departed would take its containers' sockets along.
+	life->containers = UINT64_MAX;
 	timer_stop(&keeper->loop, &process->limit);
 	life->failures = 0;
 	life->woken = false;
@@ -251,10 +258,11 @@ static bool may_sleep(struct keeper *keeper, const struct daemon_process *proces
 static void on_sleep(struct keeper *keeper, struct daemon_process *process, struct control_data data)
 {
 	struct daemon_life *life = &keeper->life;
-	uint64_t requests = 0;
+	uint64_t requests = 0, containers = 0;
 	if (process->stage != DAEMON_READY || !control_data_number(&data, &requests) ||
-		!control_data_number(&data, &life->containers))
+		!control_data_number(&data, &containers))
 		return;
+	life->containers = containers;
 	if (may_sleep(keeper, process, requests)) {
 		life->wanted = false;
 		leave(keeper, CONTROL_GO);

@@ -14,9 +14,11 @@
 int departure_wait_ms(const struct keeper *keeper)
 {
 	const struct control *control = &keeper->control;
+	if (!daemon_life_is_over(keeper) || keeper->clients.first)
+		return -1;
 	if (control->in_vain)
 		return 0;
-	if (!daemon_life_is_over(keeper) || keeper->clients.first || control->first)
+	if (control->first)
 		return -1;
 	return deadline_left_ms(control->linger_end);
 }

@@ -10,7 +10,8 @@ struct frame {
 	struct frame *next;
 	uint32_t stream;
 	uint8_t type;
-	size_t size; // header and data
+	bool delivered; // to some daemon, as a whole
+	size_t size;    // header and data
 	uint8_t bytes[];
 };
 

@@ -108,9 +108,11 @@ static void on_signal(struct watch *watch, uint32_t events)
 		return;
 	if (info.ssi_signo == SIGCHLD)
 		reap();
+	else if (keeper.life.ending)
+		return;
 	else if (info.ssi_signo == SIGHUP)
 		reload();
-	else if (!keeper.life.ending) {
+	else {
 		keeper_log(&keeper, "ending, by signal %u", info.ssi_signo);
 		daemon_life_end(&keeper);
 	}
@@ -180,6 +182,8 @@ int main(void)
 			dprintf(STDERR_FILENO, "lxcri-keeper: %s\n", failure.text);
 		return 1;
 	}
+	if (write_all(KEEPER_REPORT_FD, KEEPER_LISTENS, strlen(KEEPER_LISTENS)) != 0)
+		keeper_log(&keeper, "the launcher that has started this keeper is gone");
 	close(KEEPER_REPORT_FD);
 	run();
 	departure_clean_up(&keeper, cgroups);

@@ -43,6 +43,7 @@ void relay_frames_send(struct relay *relay)
 			relay->sending = false;
 		if (result != SEND_DONE)
 			return;
+		relay->unsent->delivered = true;
 		relay->unsent = relay->unsent->next;
 		relay->sent = 0;
 		relay->owner->sent(relay);

@@ -161,13 +161,19 @@ void relay_refuse(struct relay *relay, const char *message)
 {
 	if (relay->kind == RELAY_RAW)
 		close_client(relay);
-	for (struct frame *frame = frame_queue_pop(&relay->kept); frame; frame = frame_queue_pop(&relay->kept)) {
+	struct frame_queue asked = relay->kept;
+	relay->kept = (struct frame_queue){0};
+	for (struct frame *frame = frame_queue_pop(&asked); frame; frame = frame_queue_pop(&asked)) {
+		if (frame->delivered) {
+			frame_queue_push(&relay->kept, frame);
+			continue;
+		}
 		struct frame *answer = refusal_new(frame->stream, REFUSED_UNAVAILABLE, message);
 		free(frame);
 		if (answer)
 			frame_queue_push(&relay->answers.queue, answer);
 	}
-	relay->unsent = NULL;
+	relay->unsent = relay->kept.first;
 	relay->forgot = true;
 	relay->full = false;
 	if (relay->client.fd >= 0 && frame_output_flush(&relay->answers, relay->client.fd) == SEND_FAILED)

@@ -83,7 +83,7 @@ static int fork_twice(struct keeper_child *child, struct failure *failure)
 	return 0;
 }
 
-/** Waits for the report: end of file without a text means that the keeper listens. */
+/** Waits for the report: KEEPER_LISTENS, or what has failed; one that dies says nothing. */
 static enum spawn_result await_report(int fd, deadline end, struct failure *failure)
 {
 	struct pollfd pipe_end = {.fd = fd, .events = POLLIN};
@@ -101,7 +101,11 @@ static enum spawn_result await_report(int fd, deadline end, struct failure *fail
 		return SPAWN_UNKNOWN;
 	}
 	failure->text[length] = '\0';
-	return length == 0 ? SPAWN_LISTENS : SPAWN_FAILED;
+	if (strcmp(failure->text, KEEPER_LISTENS) == 0)
+		return SPAWN_LISTENS;
+	if (length == 0)
+		fail(failure, "the keeper died as it started: dmesg may say why");
+	return SPAWN_FAILED;
 }
 
 static int prepare(struct keeper_child *child, const struct paths *paths, struct failure *failure)

@@ -150,6 +150,7 @@ static void greet(struct monitor *monitor, struct connection *connection)
 void adopt_connection(struct monitor *monitor, int fd)
 {
 	struct connection *place = &monitor->connections[0];
+	const int room = 4 << 20;
 
 	for (int i = 0; i < MONITOR_MAX_CONNECTIONS; i++)
 		if (monitor->connections[i].fd < 0)
@@ -158,6 +159,8 @@ void adopt_connection(struct monitor *monitor, int fd)
 	drop(place);
 	place->fd = fd;
 	forget_wake(monitor);
+	/* A hundred execs are some three hundred lines at once, and whoever does not take them all is dropped. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
 	greet(monitor, place);
 }
 

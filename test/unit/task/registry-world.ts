@@ -53,8 +53,8 @@ export class RegistryWorld {
       courier.close();
     });
     if (recover) {
-      await recoverContainers(registry, paths, logger);
       await recoverJournals(registry, paths, logger);
+      await recoverContainers(registry, paths, logger);
     }
     return { registry, paths, log: records };
   }

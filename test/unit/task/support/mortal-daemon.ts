@@ -96,8 +96,8 @@ async function main(run: string, library: string): Promise<void> {
   };
   const service = new Map<string, Handler>([...taskHandlers(new TaskService(registry)), ['cleanUp', cleanUp]]);
   await makeAllMortal();
-  await recoverContainers(registry, paths, logger);
   await recoverJournals(registry, paths, logger);
+  await recoverContainers(registry, paths, logger);
   process.on('message', (message: MortalCall) => {
     points = 0;
     dieAt = message.dieAt;
