@@ -653,6 +653,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     if (this.#exit !== undefined) return;
     const announced = this.#created.settled;
     this.#created.reject(new StatusError(Code.Unknown, createFailed('the container ended before it was created')));
+    this.execs.tellFound();
     // Those of which nobody told the end were killed with it.
     this.execs.containerEnded({ ...exit, status: SIGKILLED_STATUS });
     if (announced && !this.#isAbandoned) void this.announcements.once(taskExit(this.record.id, this.pid, exit));

@@ -114,13 +114,19 @@ export class ExecTable {
 
   /** Takes up what is on disk, once the container's own beginnings are told: before any exec's. */
   async recover(): Promise<void> {
-    for (const { record, ...found } of this.#found) {
-      const exec = this.get(record.execId);
-      await exec.announce();
-      exec.recover(found);
-    }
-    this.#found = [];
+    this.tellFound();
     await this.#container.announcements.forgetExecsBut(new Set(this.#execs.keys()));
+  }
+
+  /** Decides at once what is to be told of those on disk: the container's end comes behind it. */
+  tellFound(): void {
+    const found = this.#found;
+    this.#found = [];
+    for (const { record, ...rest } of found) {
+      const exec = this.get(record.execId);
+      void exec.announce();
+      exec.recover(rest);
+    }
   }
 
   /** Takes up what a monitor that is gone wrote of their ends. */

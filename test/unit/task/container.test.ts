@@ -5,6 +5,8 @@ import test from 'ava';
 import { Code, StatusError } from '../../../common/errors.ts';
 import { TaskDelete, TaskExit } from '../../../proto/gen/containerd/events/task.ts';
 import type { MonitorStatus } from '../../../shim/monitor/messages.ts';
+import { Plan } from '../../../shim/monitor/plan.ts';
+import { writeExec } from '../../../shim/task/exec-record.ts';
 import { eventually } from '../../support/eventually.ts';
 import { entryOf } from '../events/support.ts';
 import { created, KILLED, running, topics, world } from './support.ts';
@@ -416,6 +418,33 @@ test('a monitor that does not answer keeps no daemon waiting: its file tells', a
   monitor.end('exited 0 5 6');
   await all.container.wait();
   t.deepEqual(await topics(all, 3), ['create', 'start', 'exit']);
+});
+
+test('a monitor that ends while the next daemon greets it has left word of everything', async (t) => {
+  const all = await world(t);
+  const server = await all.listen();
+  const recovery = all.container.recover(STATUS);
+  const monitor = await server.next();
+  await writeFile(path.join(all.directory, 'status'), 'phase stopped\nstarted 1\npid 42 77\nexit 3 5 6\n');
+  server.close();
+  monitor.die();
+  await recovery;
+  t.is((await all.container.wait()).status, 3);
+  t.is(all.cleanUps(), 0);
+  t.deepEqual(await topics(all, 3), ['create', 'start', 'exit']);
+});
+
+test('an exec that a dead daemon had not told of yet is told of before the container’s end', async (t) => {
+  const all = await world(t);
+  const stdio = { stdin: '', stdout: '', stderr: '', terminal: false };
+  await writeExec(all.directory, { execId: 'late', stdio }, { plan: new Plan(), init: new Plan() });
+  const server = await all.listen();
+  const recovery = all.container.recover(STATUS);
+  const monitor = await server.next();
+  monitor.say('created 42 77', 'running', 'exited 3 5 6');
+  await recovery;
+  t.deepEqual(await topics(all, 4), ['create', 'start', 'exec-added', 'exit']);
+  monitor.end();
 });
 
 test('a journal that cannot be read costs events, not the container', async (t) => {
