@@ -117,8 +117,8 @@ static int spawn(
 }
 
 /**
- * No daemon will come for now: whoever asks for something is told. What a daemon has had is kept: it may be done, and
- * to most it is a Wait, whose failure clients take for the container's end. For these it is tried again.
+ * No daemon will come for now: whoever asks for something is told. What has waited for long is kept, and for that it is
+ * tried again.
  */
 static void give_up(struct keeper *keeper)
 {

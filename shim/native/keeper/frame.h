@@ -5,13 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host/deadline.h"
+
 /** A whole frame as it is on the wire, or one that is coming in. */
 struct frame {
 	struct frame *next;
 	uint32_t stream;
 	uint8_t type;
-	bool delivered; // to some daemon, as a whole
-	size_t size;    // header and data
+	deadline delivered_at; // to some daemon, as a whole; 0: never
+	size_t size;           // header and data
 	uint8_t bytes[];
 };
 

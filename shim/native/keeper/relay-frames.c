@@ -43,7 +43,8 @@ void relay_frames_send(struct relay *relay)
 			relay->sending = false;
 		if (result != SEND_DONE)
 			return;
-		relay->unsent->delivered = true;
+		if (!relay->unsent->delivered_at)
+			relay->unsent->delivered_at = deadline_in_ms(0);
 		relay->unsent = relay->unsent->next;
 		relay->sent = 0;
 		relay->owner->sent(relay);

@@ -10,6 +10,8 @@
 
 #include "refusal.h"
 
+#define PATIENT_MS 30000
+
 /** The first byte tells: a ttrpc frame's is zero, and every HTTP/2 client begins with "PRI * HTTP/2.0". */
 static void decide_kind(struct relay *relay)
 {
@@ -157,6 +159,13 @@ void relay_detach(struct relay *relay)
 	relay_settle(relay);
 }
 
+/** Whoever has waited so long waits for something to happen: a Wait, whose failure clients take for the container's
+ * end. */
+static bool is_patient(const struct frame *frame)
+{
+	return frame->delivered_at && deadline_in_ms(-PATIENT_MS) > frame->delivered_at;
+}
+
 void relay_refuse(struct relay *relay, const char *message)
 {
 	if (relay->kind == RELAY_RAW)
@@ -164,7 +173,7 @@ void relay_refuse(struct relay *relay, const char *message)
 	struct frame_queue asked = relay->kept;
 	relay->kept = (struct frame_queue){0};
 	for (struct frame *frame = frame_queue_pop(&asked); frame; frame = frame_queue_pop(&asked)) {
-		if (frame->delivered) {
+		if (is_patient(frame)) {
 			frame_queue_push(&relay->kept, frame);
 			continue;
 		}
