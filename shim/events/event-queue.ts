@@ -1,7 +1,7 @@
 import type { Logger } from '../../common/logger.ts';
 import { SerialQueue } from '../../common/serial-queue.ts';
 import type { EventTarget, TaskEvent } from './event.ts';
-import type { EventJournal, JournalContents, JournalEntry } from './event-journal.ts';
+import { eventName, type EventJournal, type JournalContents, type JournalEntry } from './event-journal.ts';
 import { isRefusal, type Publisher } from './publisher.ts';
 
 const FIRST_RETRY_MS = 50;
@@ -143,9 +143,8 @@ export class EventQueue {
 
   async #sendOne(entry: JournalEntry): Promise<void> {
     const { namespace, id, journal, publisher, logger } = this.#options;
-    // With the time: on a full disk a number may be lost, and given to another event by the next daemon.
-    const { seconds, nanos } = entry.event.timestamp;
-    const key = `${namespace}/${journal.name}#${entry.number}-${seconds}.${nanos}`;
+    // With its name: a number that a full disk did not take is given again by the next daemon, and mostly to the same event.
+    const key = `${namespace}/${journal.name}#${entry.number}-${eventName(entry.event)}`;
     let sender: Publisher | undefined;
     for (let delay = FIRST_RETRY_MS; !this.#discarded; delay = Math.min(2 * delay, LAST_RETRY_MS)) {
       try {
