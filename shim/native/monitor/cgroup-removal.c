@@ -18,7 +18,7 @@
 #define REMOVE_PAUSE_NS 5000000L
 #define MAX_DEPTH 256
 
-static bool write_file_at(int directory, const char *name, const char *value)
+bool write_cgroup_text(int directory, const char *name, const char *value)
 {
 	int fd = openat(directory, name, O_WRONLY | O_CLOEXEC);
 	bool written;
@@ -62,17 +62,17 @@ static void kill_members(int directory)
 {
 	int procs;
 
-	if (write_file_at(directory, "cgroup.kill", "1"))
+	if (write_cgroup_text(directory, "cgroup.kill", "1"))
 		return;
 	/* v1, and there only the freezer has the file: what is frozen cannot fork away from under the list. */
-	write_file_at(directory, "freezer.state", "FROZEN");
+	write_cgroup_text(directory, "freezer.state", "FROZEN");
 	procs = openat(directory, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	if (procs >= 0) {
 		kill_listed(procs);
 		close(procs);
 	}
 	/* A frozen process, by us or by a user, dies only once it is thawed. */
-	write_file_at(directory, "freezer.state", "THAWED");
+	write_cgroup_text(directory, "freezer.state", "THAWED");
 }
 
 /* Depth first; true when the directory is gone. */

@@ -22,18 +22,6 @@ static int open_cgroup(const struct cgroup *cgroup)
 	return fd;
 }
 
-static bool write_file_at(int directory, const char *name, const char *value)
-{
-	int fd = openat(directory, name, O_WRONLY | O_CLOEXEC);
-	bool written;
-
-	if (fd < 0)
-		return false;
-	written = write(fd, value, strlen(value)) >= 0;
-	close(fd);
-	return written;
-}
-
 static int signal_members(int directory, int number)
 {
 	int fd = openat(directory, "cgroup.procs", O_RDONLY | O_CLOEXEC), error = 0;
@@ -111,7 +99,7 @@ int signal_in_cgroups(const struct monitor *monitor, int number)
 
 	if (first < 0)
 		return 0;
-	if (number == SIGKILL && write_file_at(first, "cgroup.kill", "1")) {
+	if (number == SIGKILL && write_cgroup_text(first, "cgroup.kill", "1")) {
 		close(first);
 		return 0;
 	}
@@ -119,10 +107,10 @@ int signal_in_cgroups(const struct monitor *monitor, int number)
 	freezer = open_freezer(monitor);
 	thaw = freezer >= 0 && (number == SIGKILL || is_thawed(freezer));
 	if (thaw)
-		write_file_at(freezer, "freezer.state", "FROZEN");
+		write_cgroup_text(freezer, "freezer.state", "FROZEN");
 	error = signal_tree(first, number, 0);
 	if (thaw)
-		write_file_at(freezer, "freezer.state", "THAWED");
+		write_cgroup_text(freezer, "freezer.state", "THAWED");
 	if (freezer >= 0)
 		close(freezer);
 	return error;

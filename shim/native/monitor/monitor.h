@@ -185,6 +185,8 @@ void forget_oom(struct monitor *monitor);
 int attach_device_filter(struct monitor *monitor);
 
 /* cgroup-removal.c: kills what is left in the cgroups that were made, and removes them. */
+/* Whether a file of a directory took all of a short text at once, as files of cgroups do. */
+bool write_cgroup_text(int directory, const char *name, const char *value);
 void remove_cgroups(struct monitor *monitor);
 /* Kills what is in them; in v1 not what is in others below. */
 void kill_in_cgroups(const struct monitor *monitor);
