@@ -63,16 +63,14 @@ export class Announcements {
     await this.#events.written();
   }
 
-  /** One event for each time; of those that no daemon saw, one. */
+  /**
+   * One event when the count has grown, by however much: what kills again and again would fill the journal. So does
+   * runc's shim, with one event for each time it reads its eventfd.
+   */
   oom(count: bigint): void {
-    const seen = this.#oomCount ?? this.#toldOoms(count);
+    const seen = this.#oomCount ?? BigInt(this.#issued.get('oom') ?? 0);
     this.#oomCount = count;
-    for (let each = seen; each < count; each += 1n) void this.#add(taskOom(this.#record.id), (each + 1n).toString());
-  }
-
-  #toldOoms(count: bigint): bigint {
-    const told = this.isTold('oom') ? BigInt(this.#issued.get('oom') ?? count) : 0n;
-    return told < count ? count - 1n : count;
+    if (count > seen) void this.#add(taskOom(this.#record.id), count.toString());
   }
 
   /** Forgets the execs of an earlier daemon that are gone, but for this: it may have died over it. */

@@ -4,12 +4,14 @@ import { eventually } from '../support/eventually.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
 import { RUNC, RUNTIME } from '../support/runtimes.ts';
 import type { TestSpec } from '../support/shim-bundle.ts';
-import { killDaemon } from '../support/shim-processes.ts';
+import { withoutDaemon } from '../support/shim-processes.ts';
 import { useShimHost } from '../support/with-shim-host.ts';
 
 const fixture = useShimHost(test);
 const MIB = 1024 * 1024;
 const EAT = 'x=$(head -c 60000000 /dev/zero | tr "\\0" x); echo ${#x}';
+/** The kernel may take init as well where the child is slow to go: this says which it shall take. */
+const CHILD_EATS = `(echo 1000 > /proc/self/oom_score_adj; ${EAT})`;
 
 const edit = (spec: TestSpec) => {
   spec.linux['resources'] = { memory: { limit: 20 * MIB, swap: 20 * MIB } };
@@ -27,7 +29,7 @@ test('a container that wants too much: first the event, then its end', async (t)
 });
 
 test('a child that wants too much: the event, and the container lives', async (t) => {
-  const { task, init } = await fixture.running(t, ['sh', '-c', `(${EAT}); sleep 1000`], { edit });
+  const { task, init } = await fixture.running(t, ['sh', '-c', `${CHILD_EATS}; sleep 1000`], { edit });
   await eventually(() => topics(init.id).includes('/tasks/oom') || undefined);
   t.is((await task.state(init)).status, Status.RUNNING);
 });
@@ -41,18 +43,18 @@ test('no limit, no event', async (t) => {
 
 if (RUNTIME !== RUNC) {
   test.serial('while no daemon lives: the next one tells it, once', async (t) => {
-    const script = `trap ":" USR1; while ! [ -e /tmp/go ]; do sleep 0.05; done; (${EAT}); touch /tmp/done; sleep 1000`;
+    const script = `trap ":" USR1; while ! [ -e /tmp/go ]; do sleep 0.05; done; ${CHILD_EATS}; touch /tmp/done; sleep 1000`;
     const { init, bundle, pid } = await fixture.running(t, ['sh', '-c', script], { edit });
     await fixture.host.events.topicsThrough(init.id, '/tasks/start');
-    await killDaemon(fixture.host.runDir);
-
-    await writeFile(`/proc/${pid}/root/tmp/go`, '');
-    await eventually(() =>
-      access(`/proc/${pid}/root/tmp/done`).then(
-        () => true,
-        () => undefined,
-      ),
-    );
+    await withoutDaemon(fixture.host.runDir, async () => {
+      await writeFile(`/proc/${pid}/root/tmp/go`, '');
+      await eventually(() =>
+        access(`/proc/${pid}/root/tmp/done`).then(
+          () => true,
+          () => undefined,
+        ),
+      );
+    });
     const { task } = await fixture.host.startShim(bundle);
     await eventually(() => topics(init.id).includes('/tasks/oom') || undefined);
     await task.kill({ ...init, signal: 9, all: true });

@@ -50,7 +50,7 @@ test('one that ended meanwhile, and is gone, has left word of all', async (t) =>
   await writeFile(path.join(all.directory, 'status'), 'phase stopped\nstarted 1\npid 42 77\nexit 137 5 6\noom 2\n');
   await all.container.link.takeUp();
   t.is((await all.container.wait()).status, 137);
-  t.deepEqual(await topics(all, 5), ['create', 'start', 'oom', 'oom', 'exit']);
+  t.deepEqual(await topics(all, 4), ['create', 'start', 'oom', 'exit']);
 });
 
 test('one that does not answer is connected to anew', async (t) => {
