@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { Code } from '../../common/errors.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
@@ -9,7 +10,7 @@ import { ExecRun, newExec } from '../support/execs.ts';
 import { isAlive } from '../support/processes.ts';
 import { refusalOf } from '../support/refusal.ts';
 import { RUNC, RUNTIME } from '../support/runtimes.ts';
-import { killDaemon, monitorOf } from '../support/shim-processes.ts';
+import { daemonOf, killDaemon, monitorOf } from '../support/shim-processes.ts';
 import { useShimHost } from '../support/with-shim-host.ts';
 
 /* What is left of execs when one of the processes that keep them is killed. */
@@ -106,6 +107,29 @@ if (RUNTIME !== RUNC) {
       t.is((await exec.wait()).exitStatus, index);
       await exec.delete();
     }
+  });
+
+  test.serial('a start that the monitor hears of when the next daemon is there already', async (t) => {
+    const { runDir, namespace } = fixture.host;
+    const created = await Promise.all(Array.from({ length: 3 }, () => fixture.created(t, { args: SLEEP })));
+    const running = await Promise.all(Array.from({ length: 3 }, () => fixture.running(t, SLEEP)));
+    const execs = await Promise.all(running.map((container) => newExec(container).add(['sh', '-c', 'exit 4'])));
+    const monitors = await Promise.all(
+      [...created, ...running].map(async ({ init }) => (await monitorOf(runDir, namespace, init.id)).monitor),
+    );
+    for (const monitor of monitors) process.kill(monitor, 'SIGSTOP');
+    const starts = Promise.all([
+      ...created.map(({ task, init }) => task.start(init).then(({ pid }) => pid)),
+      ...execs.map((exec) => exec.start()),
+    ]);
+    // Long enough for the daemon to have told the monitors.
+    await Promise.race([starts, sleep(300)]);
+    await killDaemon(runDir);
+    await eventually(() => daemonOf(runDir));
+    await sleep(200);
+    for (const monitor of monitors) process.kill(monitor, 'SIGCONT');
+    t.true((await starts).every((pid) => pid > 0));
+    for (const exec of execs) t.is((await exec.wait()).exitStatus, 4);
   });
 
   test.serial('when the monitor is killed its execs have ended too', async (t) => {

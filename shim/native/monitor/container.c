@@ -38,14 +38,25 @@ static void tell_end(struct monitor *monitor)
 			init->exited_at.tv_nsec);
 }
 
+static void tell_asked(struct monitor *monitor)
+{
+	if (monitor->init.asked[0])
+		tell(monitor, "asked %s", monitor->init.asked);
+}
+
+void set_asked(struct monitor *monitor)
+{
+	snprintf(monitor->init.asked, sizeof(monitor->init.asked), "%s", monitor->call);
+	tell_asked(monitor);
+}
+
 void tell_container(struct monitor *monitor)
 {
 	const struct process *init = &monitor->init;
 
 	if (init->phase != PHASE_CREATING && (init->pid > 0 || monitor->is_restored) && !init->failed)
 		tell_created(monitor);
-	if (init->asked[0])
-		tell(monitor, "asked %s", init->asked);
+	tell_asked(monitor);
 	if (init->start_failed)
 		tell_refused(monitor);
 	if (monitor->is_announced)
@@ -275,7 +286,7 @@ void command_start(struct monitor *monitor)
 
 	if (init->phase != PHASE_CREATED || init->start_report >= 0)
 		return;
-	snprintf(init->asked, sizeof(init->asked), "%s", monitor->call);
+	set_asked(monitor);
 	if (init->gate < 0 || send_go(init) < 0)
 		refuse_start(monitor, EPIPE, "cannot reach the init: it has ended");
 }

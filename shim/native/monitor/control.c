@@ -22,8 +22,8 @@
  * more to tell (wake.c), as whenever there is something to tell and nobody is connected.
  *
  * `for CALL COMMAND` is a command of a client's call: asked again by the next daemon, it is not done again. Such a
- * start is answered as any other, and `asked` says at a connection's beginning whose it was; all others are answered
- * `done`. `greeted` answers `greet`: all that a connection begins with has been said.
+ * start is answered as any other, and `asked` says whose it was; all others are answered `done`. `greeted` answers
+ * `greet`: all that a connection begins with has been said.
  *
  * The connection's end, after `exited` or `failed`, says that everything of the container is cleaned up.
  */

@@ -96,7 +96,7 @@ void command_restore(struct monitor *monitor, const char *network)
 {
 	if (!monitor->is_restored || monitor->init.phase != PHASE_CREATED || monitor->criu.pid > 0)
 		return;
-	snprintf(monitor->init.asked, sizeof(monitor->init.asked), "%s", monitor->call);
+	set_asked(monitor);
 	if (start_criu(monitor, CRIU_RESTORE_PLAN, true, network) == 0)
 		return;
 	fail_restore(monitor, errno, "cannot start criu");

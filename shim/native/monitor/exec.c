@@ -229,7 +229,8 @@ static void read_start_report(struct monitor *monitor, struct exec *exec)
 	process->phase = PHASE_RUNNING;
 	process->started = true;
 	write_status(process);
-	tell_running(monitor, exec);
+	/* Also whose call it was: a daemon may have asked for it that is dead, and the next one be connected already. */
+	tell_exec(monitor, exec);
 }
 
 static void on_exec_report(void *context, void *subject)

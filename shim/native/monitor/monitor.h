@@ -207,6 +207,8 @@ void watch_container(struct monitor *monitor, struct watch_list *list);
 void tell_container(struct monitor *monitor);
 /* Takes the ends of children, and what follows from them. */
 void reap_children(struct monitor *monitor);
+/* That the first process starts is the current call's doing; tells it too. */
+void set_asked(struct monitor *monitor);
 void command_start(struct monitor *monitor);
 /* A container whose first process is yet to be made by criu. */
 void await_restore(struct monitor *monitor);

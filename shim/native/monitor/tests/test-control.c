@@ -319,7 +319,7 @@ static void a_call_that_could_not_be_remembered_is_not_done(void)
 	release_all();
 }
 
-static void whose_start_it_was_is_told_at_the_beginning(void)
+static void whose_start_it_was_is_told(void)
 {
 	int fd;
 
@@ -330,7 +330,7 @@ static void whose_start_it_was_is_told_at_the_beginning(void)
 	said(fd);
 	/* There is no init to be reached. */
 	command(fd, "for k/1/3 start\ngreet\n");
-	CHECK_TEXT(said(fd), "start-failed 32 cannot reach the init: it has ended\ngreeted\n");
+	CHECK_TEXT(said(fd), "asked k/1/3\nstart-failed 32 cannot reach the init: it has ended\ngreeted\n");
 	close(fd);
 	fd = attach();
 	CHECK_TEXT(said(fd), "created 42 0\nasked k/1/3\nstart-failed 32 cannot reach the init: it has ended\n");
@@ -662,7 +662,7 @@ static const struct check_test tests[] = {
 	{TEST(a_call_that_comes_again_is_answered_and_not_done_again)},
 	{TEST(as_many_calls_are_remembered_as_there_is_room_for)},
 	{TEST(a_call_that_could_not_be_remembered_is_not_done)},
-	{TEST(whose_start_it_was_is_told_at_the_beginning)},
+	{TEST(whose_start_it_was_is_told)},
 	{TEST(unknown_commands_are_warned_of)},
 	{TEST(execs_that_are_not_there_are_answered_for)},
 	{TEST(a_command_without_end_is_the_end)},
