@@ -29,6 +29,8 @@ export interface JournalContents {
 
 const COMPACT_BYTES = 256 * 1024;
 const MAKE_ATTEMPTS = 3;
+/** Lines; a disk that stays full must not fill the memory. */
+const MAX_OWED = 1000;
 
 /**
  * The events of one container on disk: a file to which a line is appended for each event, and for each that containerd
@@ -41,6 +43,11 @@ const MAKE_ATTEMPTS = 3;
 export class EventJournal {
   readonly #path: string;
   #file: FileHandle | undefined;
+  /**
+   * What a full disk did not take comes before what it takes next: the daemon that finds a later event without an
+   * earlier one would tell that one again. Lines of which a part was written do no harm in whole.
+   */
+  #owed: string[] = [];
   #size = 0;
   #compactAt = COMPACT_BYTES;
 
@@ -91,10 +98,17 @@ export class EventJournal {
   }
 
   async #append(record: JournalRecord): Promise<void> {
+    this.#owe(encodeRecord(record));
     this.#file ??= await this.#open();
-    const line = encodeRecord(record);
-    this.#size += line.length;
-    await appendWhole(this.#file, line);
+    const lines = this.#owed.join('');
+    this.#size += lines.length;
+    await appendWhole(this.#file, lines);
+    this.#owed = [];
+  }
+
+  #owe(line: string): void {
+    this.#owed.push(line);
+    if (this.#owed.length > MAX_OWED) this.#owed.shift();
   }
 
   async #open(): Promise<FileHandle> {

@@ -1,8 +1,9 @@
-import { cp, mkdir } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Containerd } from '../support/containerd.ts';
 import { eventually } from '../support/eventually.ts';
+import { askKeeper } from '../support/keeper.ts';
 import { leftovers, traces } from '../support/leftovers.ts';
 import { DIST_BIN } from '../support/runtimes.ts';
 import { TEMP_ROOT } from '../support/temp-dir.ts';
@@ -85,7 +86,7 @@ async function runIn(containerd: Containerd, options: ChaosOptions, say: (line: 
   for (const wrong of await checkEvents(world, load.lives)) world.fail(wrong);
   await closeWorld(world);
   for (const left of await whatIsLeft(containerd, before)) world.fail(`left: ${left}`);
-  const logs = world.failures.length > 0 ? await keepLogs(containerd, options.seed) : undefined;
+  const logs = world.failures.length > 0 ? await keepLogs(containerd, world, options.seed) : undefined;
   for (const forced of await containerd.stop()) world.fail(`had to be ended by force: ${forced}`);
   return {
     seed: options.seed,
@@ -124,12 +125,14 @@ async function afflict(world: World, options: ChaosOptions, struck: Struck, sign
   const strike = async ({ at, fault, random }: Appointment) => {
     while (Date.now() < started + at && !isOver()) await sleep(Math.min(100, started + at - Date.now()));
     if (isOver()) return;
+    world.note(`${fault.name}: begins`);
     const done = await fault.strike(world, random).catch((error: unknown) => {
       world.fail(`${fault.name}: ${messageOf(error)}`);
       return 'failed';
     });
     const counts = (struck[fault.name] ??= {});
     const what = done ?? 'nothing there';
+    world.note(`${fault.name}: ${what}`);
     counts[what] = (counts[what] ?? 0) + 1;
   };
   const lines = options.faults.map(async (fault) => {
@@ -172,10 +175,13 @@ async function whatIsLeft(containerd: Containerd, before: ReadonlySet<string>): 
   return rest;
 }
 
-/** What the daemons, the keeper and containerd had to say. */
-async function keepLogs({ logFile, runDir }: Containerd, seed: number): Promise<string> {
+/** What the daemons, the keeper and containerd had to say, and every call and fault in `history.log`. */
+async function keepLogs({ logFile, runDir }: Containerd, { history }: World, seed: number): Promise<string> {
   const kept = path.join(TEMP_ROOT, `lxcri-chaos-${seed}`);
   await mkdir(kept, { recursive: true });
+  const status = await askKeeper(runDir, 'status').catch(messageOf);
+  await writeFile(path.join(kept, 'keeper-status'), status);
+  await writeFile(path.join(kept, 'history.log'), `${history.join('\n')}\n`);
   await cp(logFile, path.join(kept, 'containerd.log'));
   await cp(path.join(runDir, 'daemon'), path.join(kept, 'daemon'), {
     recursive: true,

@@ -25,11 +25,22 @@ export class World {
     this.fifos = parts.fifos;
   }
 
+  /** For whoever has to find out why something failed: it is kept with the logs of such a run. */
+  readonly history: string[] = [];
+
+  note(what: string): void {
+    this.history.push(`${now()} ${what}`);
+  }
+
   count(what: string): void {
     this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
   }
 
   fail(what: string): void {
-    this.failures.push(`${new Date().toISOString().slice(11, 23)} ${what}`);
+    this.failures.push(`${now()} ${what}`);
+    this.note(`FAILURE ${what}`);
   }
 }
+
+/** Of today, in UTC, as the logs say it too. */
+const now = () => new Date().toISOString().slice(11, 23);

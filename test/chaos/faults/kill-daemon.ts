@@ -5,10 +5,12 @@ import type { Fault } from './fault.ts';
 export const killDaemon: Fault = {
   name: 'kill -9 of the daemon',
   meanMs: 3000,
-  async strike({ containerd, windows }) {
+  async strike(world) {
+    const { containerd, windows } = world;
     if (!(await hasKeeper(containerd.runDir))) return undefined;
     // But for what containerd itself gives only 2 s, which a slow machine may need for a daemon's start.
     const daemon = await windows.during('stopped', () => killKeptDaemon(containerd.runDir));
+    world.note(`kill -9 of the daemon ${daemon}`);
     return daemon === 0 ? undefined : 'killed';
   },
 };

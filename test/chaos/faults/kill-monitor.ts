@@ -16,6 +16,7 @@ export const killMonitor: Fault = {
     );
     if (pid === 0 || !life.hasMonitor) return undefined;
     life.noteKill();
+    world.note(`kill -9 of ${pid}, the ${victim} of ${life.id}`);
     return signal(pid, 'SIGKILL') ? victim : undefined;
   },
 };

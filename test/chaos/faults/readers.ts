@@ -13,6 +13,7 @@ export const stallReader: Fault = {
     const life = choose(world, random, isRead);
     const time = random.fraction() * LONGEST_MS;
     if (life === undefined) return undefined;
+    world.note(`the reader of ${life.id} stalls for ${Math.round(time)} ms`);
     const { code } = await world.client.call({ op: 'stall', container: life.id });
     await sleep(time);
     await world.client.call({ op: 'proceed', container: life.id });
@@ -29,6 +30,7 @@ export const vanishReader: Fault = {
     const time = random.fraction() * LONGEST_MS;
     if (life === undefined) return undefined;
     life.readerVanished = true;
+    world.note(`the reader of ${life.id} vanishes for ${Math.round(time)} ms`);
     const { code } = await world.client.call({ op: 'vanish', container: life.id });
     await sleep(time);
     await world.client.call({ op: 'return', container: life.id });

@@ -10,7 +10,8 @@ const PROGRAMS = /\/(?:lxcri-[a-z]+|shim\.cjs)(?: |$)/;
 export const stopProcess: Fault = {
   name: 'SIGSTOP of an own process',
   meanMs: 3000,
-  async strike({ containerd, windows }, random) {
+  async strike(world, random) {
+    const { containerd, windows } = world;
     const place = random.fraction();
     const time = random.fraction() * LONGEST_MS;
     const found = (await processesOf(containerd.marker)).filter(({ command }) => PROGRAMS.test(command));
@@ -22,6 +23,7 @@ export const stopProcess: Fault = {
     if (program === undefined || victim === undefined) return undefined;
     return windows.during('stopped', async () => {
       if (!signal(victim.pid, 'SIGSTOP')) return undefined;
+      world.note(`SIGSTOP of ${victim.pid}, ${victim.command.slice(0, 150)}, for ${Math.round(time)} ms`);
       await sleep(time);
       signal(victim.pid, 'SIGCONT');
       return program;

@@ -22,6 +22,7 @@ const UNAVAILABLE = 14;
 const SIGKILL = 9;
 const RETRY_MS = 50;
 const BACK_MS = 30_000;
+const LONGEST_NOTE = 200;
 
 const BROKEN =
   /connection|transport|\bEOF\b|closed|closing|unavailable|context canceled|broken pipe|no such file.*sock/i;
@@ -90,6 +91,7 @@ export abstract class Life {
     this.doing = details.exec === undefined ? op : `${op} of ${details.exec}`;
     const answer = await this.world.client.call({ op, container: this.id, ...details });
     this.world.count(`call ${op}`);
+    this.noteCall(this.doing, from, JSON.stringify(answer).slice(0, LONGEST_NOTE));
     const isUnanswered = op === 'status' && details.exec === undefined && answer.code === 0 && answer.pid === 0;
     if (answer.code === 0 && !(isUnanswered && this.world.windows.touched('stopped', from)))
       return { outcome: 'done', answer };
@@ -99,6 +101,11 @@ export abstract class Life {
     if (outcome !== 'failed') this.world.count(`call ${op} excused: ${EXCUSES[outcome]}`);
     if (outcome === 'restart' || outcome === 'slow') await this.#recovered();
     return { outcome, answer };
+  }
+
+  /** For the history. `from`: when it was called. */
+  protected noteCall(call: string, from: number, answer: string): void {
+    this.world.note(`${this.id} (${this.kind}) ${call}, ${Date.now() - from} ms: ${answer}`);
   }
 
   /** What excuses a failure, of all that was in force since `from`. */

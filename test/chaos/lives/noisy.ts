@@ -9,7 +9,8 @@ export class NoisyLife extends Life {
   protected async live(): Promise<void> {
     const exit = this.random.between(0, 255);
     const rounds = 20;
-    const line = `head -c ${BYTES / rounds} /dev/zero; sleep 0.05`;
+    // What became of a head that did not come to its end is told by the exit status.
+    const line = `head -c ${BYTES / rounds} /dev/zero || exit $?; sleep 0.05`;
     await this.define(['sh', '-c', `n=0; while [ $n -lt ${rounds} ]; do ${line}; n=$((n+1)); done; exit ${exit}`]);
     await this.create();
     if (await this.start()) await this.waitFor(exit);

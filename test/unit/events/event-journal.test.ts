@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, readdir, rmdir, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, readdir, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
@@ -20,6 +20,22 @@ test('what was added is read back in order, and what was sent is known by name o
   const { pending, names, last } = await journal.read();
   t.deepEqual(pending, [start, exit]);
   t.deepEqual([...names].sort(), ['create', 'exit', 'start']);
+  t.is(last, 3);
+});
+
+test('what could not be written comes before what can be', async (t) => {
+  const directory = path.join(await tempDir(t), 'default');
+  const journal = journalAt(t, path.join(directory, 'hello@1'));
+  const [create, start, exit] = [entryOf(1, 'create'), entryOf(2, 'start'), entryOf(3, 'exit')];
+  await writeFile(directory, 'in its way');
+  await t.throwsAsync(journal.add(create), { code: 'ENOTDIR' });
+  await t.throwsAsync(journal.markSent(create), { code: 'ENOTDIR' });
+  await t.throwsAsync(journal.add(start), { code: 'ENOTDIR' });
+  await rm(directory);
+  await journal.add(exit);
+  const { pending, names, last } = await journal.read();
+  t.deepEqual(pending, [start, exit]);
+  t.deepEqual([...names], ['create', 'start', 'exit']);
   t.is(last, 3);
 });
 
