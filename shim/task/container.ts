@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as timeout } from 'node:timers/promises';
 import type { Logger } from '../../common/logger.ts';
 import { Code, StatusError, failedPrecondition, notFound } from '../../common/errors.ts';
 import { exists, removeDirectory } from '../../common/files.ts';
@@ -85,6 +85,8 @@ export class InterruptedCreation extends StatusError {
 
 /** How long a daemon's start waits for what a monitor tells at once, unless the kernel or a debugger holds it. */
 const GREETING_TIMEOUT_MS = 1000;
+/** For what a dead monitor has left, at a daemon's start. */
+const ENDING_TIMEOUT_MS = 1000;
 
 const SIGKILL = 9;
 const SIGKILLED_STATUS = 128 + SIGKILL;
@@ -221,7 +223,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     }
     await this.#pausing.recover();
     await this.execs.recover();
-    if (!isThere) await this.#endWithoutMonitor(status);
+    if (!isThere) await this.#endInTime(status);
     else if (status?.exit !== undefined) this.#end(status.exit);
     this.#recoverCheckpoint();
   }
@@ -265,8 +267,8 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
 
   /** A monitor that does not answer, because a mount or an unmount hangs, must not keep the daemon from all others. */
   async #isGreeted(): Promise<boolean> {
-    const timeout = setTimeout(GREETING_TIMEOUT_MS, false, { ref: false });
-    const isGreeted = await Promise.race([this.link.greeted.then(() => true), timeout]);
+    const late = timeout(GREETING_TIMEOUT_MS, false, { ref: false });
+    const isGreeted = await Promise.race([this.link.greeted.then(() => true), late]);
     if (!isGreeted && this.link.isOpen) {
       this.#context.logger.warn(this.#identity, 'the monitor of a container does not answer; its file tells its state');
     }
@@ -297,6 +299,12 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     const failure = await readFailure(this.directory);
     if (failure === undefined) this.#failCreation(new InterruptedCreation());
     else await this.#fail(failure.text);
+  }
+
+  /** A hook, or an unmount, that hangs must not keep the daemon from all other containers; this one ends when it does. */
+  async #endInTime(status: MonitorStatus | undefined): Promise<void> {
+    const ending = this.#endWithoutMonitor(status);
+    await Promise.race([ending, timeout(ENDING_TIMEOUT_MS, undefined, { ref: false })]);
   }
 
   async #endWithoutMonitor(status: MonitorStatus | undefined): Promise<void> {

@@ -6,7 +6,7 @@ import { isAlive } from '../support/processes.ts';
 import { refusalOf } from '../support/refusal.ts';
 import { RUNC, RUNTIME } from '../support/runtimes.ts';
 import { createRequest } from '../support/shim-host.ts';
-import { killDaemon, monitorOf } from '../support/shim-processes.ts';
+import { killDaemon, monitorOf, withoutDaemon } from '../support/shim-processes.ts';
 import { useShimHost } from '../support/with-shim-host.ts';
 
 const fixture = useShimHost(test);
@@ -197,6 +197,28 @@ if (!IS_RUNC) {
       (await container.notes()).map(({ kind }) => kind),
       ['poststop'],
     );
+  });
+
+  test.serial('once, whichever daemon finds that; other containers do not wait for them', async (t) => {
+    const { runDir, namespace } = fixture.host;
+    const go = path.join((await fixture.shim(t)).bundle.dir, 'go');
+    const container = await withHooks(t, { poststop: `while ! [ -e ${go} ]; do sleep 0.02; done` });
+    const other = await fixture.running(t, ['sleep', '1000']);
+    await container.create();
+    await container.task.start(container.init);
+    const { monitor } = await monitorOf(runDir, namespace, container.init.id);
+    await withoutDaemon(runDir, () => {
+      process.kill(monitor, 'SIGKILL');
+      return eventually(async () => ((await isAlive(monitor)) ? undefined : true));
+    });
+    await other.task.kill({ ...other.init, signal: 9, all: false });
+    await other.task.wait(other.init);
+    await eventually(async () => (await container.notes()).length > 0 || undefined);
+    await writeFile(go, '');
+    t.is((await container.task.wait(container.init)).exitStatus, 137);
+    await killDaemon(runDir);
+    await container.task.delete(container.init);
+    t.is((await container.notes()).length, 1);
   });
 
   test.serial('and by a new daemon', async (t) => {

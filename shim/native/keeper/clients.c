@@ -27,6 +27,9 @@ static void attach(struct keeper *keeper, struct relay *relay)
 	int fd = unix_connect(daemon->relay_path);
 	if (fd >= 0 && relay_attach(relay, fd))
 		return;
+	// Somebody has removed it, under a daemon that goes on: only another one can be reached.
+	if (fd < 0 && errno == ENOENT)
+		daemon_life_renew(keeper);
 	// ECONNREFUSED: it is dying, which will be told.
 	timer_start(&keeper->loop, &relay->timer, CONNECT_AGAIN_MS);
 }

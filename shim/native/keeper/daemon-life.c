@@ -1,6 +1,7 @@
 #include "daemon-life.h"
 
 #include "control-data.h"
+#include "crash-blame.h"
 #include "daemon-log.h"
 #include "host/deadline.h"
 #include "host/file-io.h"
@@ -368,6 +369,14 @@ static void after_death(struct keeper *keeper, bool served, bool lasted)
 		try_again(keeper);
 }
 
+/** By itself: nobody has killed it, or told it to end. */
+static bool is_crash(int status)
+{
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status) != 0;
+	return WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM;
+}
+
 static void current_ended(struct keeper *keeper, struct daemon_process *process, int status)
 {
 	struct daemon_life *life = &keeper->life;
@@ -385,6 +394,8 @@ static void current_ended(struct keeper *keeper, struct daemon_process *process,
 	}
 	if (!leaving)
 		keeper_log(keeper, "daemon %u has died: %s", process->number, life->reason);
+	if (is_crash(status))
+		blame_crash(keeper, life->reason);
 	if (life->successor && life->successor->stage == DAEMON_LOADED && !life->ending)
 		promote(keeper);
 	else if (!leaving)
@@ -424,6 +435,13 @@ void daemon_life_replace(struct keeper *keeper, const char *build, const char *l
 	control_replaced(keeper, &failure);
 	if (!life->current && life->wanted)
 		daemon_life_want(keeper);
+}
+
+void daemon_life_renew(struct keeper *keeper)
+{
+	const struct daemon_life *life = &keeper->life;
+	if (!life->successor && !daemon_life_refused(keeper, life->build))
+		daemon_life_replace(keeper, life->build, life->lib_dir);
 }
 
 void daemon_life_end(struct keeper *keeper)

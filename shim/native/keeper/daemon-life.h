@@ -60,6 +60,9 @@ bool daemon_life_refused(const struct keeper *keeper, const char *build);
  */
 void daemon_life_replace(struct keeper *keeper, const char *build, const char *lib_dir);
 
+/** Replaces a daemon that can be reached no more by another of its build; unless that was just tried in vain. */
+void daemon_life_renew(struct keeper *keeper);
+
 /** A whole request was sent to the daemon. */
 void daemon_life_sent(struct keeper *keeper);
 

@@ -4,7 +4,12 @@
 #include "frame.h"
 
 /** gRPC's codes, as far as the keeper itself answers with them. */
-enum refusal_code { REFUSED_INVALID_ARGUMENT = 3, REFUSED_RESOURCE_EXHAUSTED = 8, REFUSED_UNAVAILABLE = 14 };
+enum refusal_code {
+	REFUSED_INVALID_ARGUMENT = 3,
+	REFUSED_RESOURCE_EXHAUSTED = 8,
+	REFUSED_INTERNAL = 13,
+	REFUSED_UNAVAILABLE = 14
+};
 
 /** The frame of a ttrpc Response with a status and no payload. The message is cut where it is very long. */
 struct frame *refusal_new(uint32_t stream, enum refusal_code code, const char *message);

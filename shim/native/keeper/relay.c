@@ -166,6 +166,32 @@ static bool is_patient(const struct frame *frame)
 	return frame->delivered_at && deadline_in_ms(-PATIENT_MS) > frame->delivered_at;
 }
 
+/** Puts the answer to a request, which was taken out, into the client's queue. */
+static void refuse_request(struct relay *relay, struct frame *request, enum refusal_code code, const char *message)
+{
+	struct frame *answer = refusal_new(request->stream, code, message);
+	free(request);
+	if (answer)
+		frame_queue_push(&relay->answers.queue, answer);
+}
+
+/** Some of what no daemon has is answered. */
+static void send_refusals(struct relay *relay)
+{
+	relay->unsent = relay->kept.first;
+	relay->forgot = true;
+	relay->full = false;
+	if (relay->client.fd >= 0 && frame_output_flush(&relay->answers, relay->client.fd) == SEND_FAILED)
+		close_client(relay);
+	relay_settle(relay);
+}
+
+void relay_refuse_one(struct relay *relay, struct frame *request, const char *message)
+{
+	refuse_request(relay, frame_queue_take(&relay->kept, request->stream, NULL), REFUSED_INTERNAL, message);
+	send_refusals(relay);
+}
+
 void relay_refuse(struct relay *relay, const char *message)
 {
 	if (relay->kind == RELAY_RAW)
@@ -173,21 +199,12 @@ void relay_refuse(struct relay *relay, const char *message)
 	struct frame_queue asked = relay->kept;
 	relay->kept = (struct frame_queue){0};
 	for (struct frame *frame = frame_queue_pop(&asked); frame; frame = frame_queue_pop(&asked)) {
-		if (is_patient(frame)) {
+		if (is_patient(frame))
 			frame_queue_push(&relay->kept, frame);
-			continue;
-		}
-		struct frame *answer = refusal_new(frame->stream, REFUSED_UNAVAILABLE, message);
-		free(frame);
-		if (answer)
-			frame_queue_push(&relay->answers.queue, answer);
+		else
+			refuse_request(relay, frame, REFUSED_UNAVAILABLE, message);
 	}
-	relay->unsent = relay->kept.first;
-	relay->forgot = true;
-	relay->full = false;
-	if (relay->client.fd >= 0 && frame_output_flush(&relay->answers, relay->client.fd) == SEND_FAILED)
-		close_client(relay);
-	relay_settle(relay);
+	send_refusals(relay);
 }
 
 void relay_drop_client(struct relay *relay)

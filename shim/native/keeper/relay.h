@@ -108,6 +108,9 @@ void relay_detach(struct relay *relay);
 /** There will be no daemon: answers all requests with Unavailable and this text. A raw connection ends. */
 void relay_refuse(struct relay *relay, const char *message);
 
+/** Answers one request of `kept` with Internal and this text; there is no daemon at the moment. May end the relay. */
+void relay_refuse_one(struct relay *relay, struct frame *request, const char *message);
+
 /** The client is gone, or is to be: closes its side and forgets its requests. */
 void relay_drop_client(struct relay *relay);
 

@@ -48,5 +48,8 @@ int clean_up_after_monitor(struct monitor *monitor, const char *directory, const
 		dprintf(STDERR_FILENO, "lxcri-monitor: WARN %s\n", monitor->init.failure.text);
 	}
 	record_end(monitor);
+	/* It is through, as that monitor would have been: the next daemon must not run the hooks again. */
+	unlink("monitor.plan");
+	unlink("init.plan");
 	return 0;
 }

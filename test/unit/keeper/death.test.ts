@@ -1,4 +1,4 @@
-import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { eventually } from '../../support/eventually.ts';
@@ -31,6 +31,33 @@ test('requests that a killed daemon leaves are answered by the next one', async 
       ['default', '1', '2'],
     ],
   );
+});
+
+test('a request at which every daemon crashes is refused; the others are not', async (t) => {
+  const world = await World.create(t);
+  await world.start();
+  const [client, other] = [await world.connect(), await world.connect()];
+  const waiting = other.send({ op: 'wait' });
+  await other.ask({ op: 'echo' });
+  const { code, message } = await client.answer(client.send({ op: 'crash' }));
+  t.is(code, 13);
+  t.true(message.includes('crashed 5 times') && message.includes('exit code 3'), message);
+  t.truthy((await client.ask({ op: 'echo' }))['pid']);
+  t.truthy((await other.ask({ op: 'echo' }))['pid']);
+  t.false(other.hasAnswer(waiting));
+});
+
+test('a daemon whose socket somebody removed is replaced', async (t) => {
+  const world = await World.create(t);
+  await world.start();
+  const client = await world.connect();
+  const { pid } = await client.ask({ op: 'echo' });
+  for (const name of await readdir(path.join(world.runDir, 'daemon'))) {
+    if (name.startsWith('relay.')) await rm(path.join(world.runDir, 'daemon', name));
+  }
+  const next = await (await world.connect()).ask({ op: 'echo' });
+  t.not(next['pid'], pid);
+  t.is((await client.ask({ op: 'echo' }))['pid'], next['pid']);
 });
 
 test('half of an answer is no answer', async (t) => {

@@ -149,6 +149,7 @@ const operations = {
     fs.writeFileSync(path.join(runDir, 'died'), '');
     process.kill(process.pid, 'SIGKILL');
   },
+  crash: () => process.exit(3),
   dieOnce: (request, context) => {
     operations.die();
     operations.echo(request, context);
