@@ -22,7 +22,7 @@ interface Counts {
 }
 
 interface Result extends Counts {
-  /** For the end, which is what people see of a long run: the lines of the failed tests. */
+  /** For the end, which is what people see of a long run: the failed tests, and why they did. */
   readonly failures: readonly string[];
 }
 
@@ -97,9 +97,18 @@ async function run({ name, command: [program, ...args], count }: Step, print: Pr
   const result = { passed: counted.passed, failed: counted.failed + unexplained };
   const seconds = Math.round((performance.now() - started) / 1000);
   print(`── ${name}: ${result.passed} passed, ${result.failed} failed, ${seconds} s`);
-  const told = lines.filter((line) => FAILURE.test(line)).map((line) => line.trim());
-  const failures = told.length > 0 ? told : [`${[program, ...args].join(' ')}: exit code ${exitCode ?? 'none'}`];
-  return { ...result, failures: result.failed > 0 ? failures.map((line) => `${name}: ${line}`) : [] };
+  return { ...result, failures: result.failed > 0 ? explain(name, lines, exitCode) : [] };
+}
+
+/** What failed of a step, and the reasons as far as they fit. */
+function explain(name: string, lines: readonly string[], exitCode: number | undefined): string[] {
+  const told = lines.filter((line) => FAILURE.test(line)).map((line) => `${name}: ${line.trim()}`);
+  const reasons = lines.findIndex((line) => REASONS.test(line));
+  const last = reasons < 0 ? lines.slice(-10) : lines.slice(reasons + 1, reasons + 1 + MAX_REASON_LINES);
+  return [
+    ...(told.length > 0 ? told : [`${name}: exit code ${exitCode ?? 'none'}`]),
+    ...last.map((line) => `    ${line}`),
+  ];
 }
 
 /** The first lane's output is seen as it comes; that of the others when all are through, each in one piece. */
@@ -120,6 +129,9 @@ async function runLane(steps: readonly Step[], print: Print): Promise<Result[]> 
 
 /** A failed test, as ava and as check.h show it. */
 const FAILURE = /^\s*✘ |^not ok \d/;
+/** Behind this line ava and chaos tell why. */
+const REASONS = /^\s*─$|^Failures:$/;
+const MAX_REASON_LINES = 60;
 
 const results: Result[] = [];
 for (const stage of stages) results.push(...(await runStage(stage)));
