@@ -275,13 +275,8 @@ export class ContainerRegistry {
 
   /** Waits for a process's end; one may have been removed since the call came. @throws StatusError NotFound. */
   async wait(namespace: string, id: string, execId: string, call?: CallIdentity): Promise<ExitRecord> {
-    try {
-      return await (await this.get(namespace, id)).process(execId).wait();
-    } catch (error) {
-      const end = this.#answers.findEnd(processName(namespace, id, execId), call);
-      if (end === undefined) throw error;
-      return end;
-    }
+    const end = this.#answers.findEnd(processName(namespace, id, execId), call);
+    return end ?? (await this.get(namespace, id)).process(execId).wait();
   }
 
   /** Notes a container that an earlier daemon left and nobody can take over; only cleanUp is to be done about it. */

@@ -175,9 +175,15 @@ export class Exec implements TaskProcess {
     const { link } = this.#container;
     // By the same call, to an earlier daemon, a signal may have been sent already, and have ended it.
     if (this.#status === 'stopped' && !link.mayHaveDone(call)) throw notFound(PROCESS_ALREADY_FINISHED);
-    // One whose start hangs has a process that may be killed.
-    if (this.#status === 'created' && this.#started === undefined) throw failedPrecondition(PROCESS_NOT_CREATED);
-    checkSignalled(await link.signal(signal, this.#prefix, call), signal);
+    // One whose start hangs has a process that may be killed; and that start may have been asked of an earlier daemon.
+    if (this.#isUnstarted && !link.mayHaveDone(call)) throw failedPrecondition(PROCESS_NOT_CREATED);
+    const error = await link.signal(signal, this.#prefix, call);
+    if (error === errno.ESRCH && this.#isUnstarted) throw failedPrecondition(PROCESS_NOT_CREATED);
+    checkSignalled(error, signal);
+  }
+
+  get #isUnstarted(): boolean {
+    return this.#status === 'created' && this.#started === undefined;
   }
 
   async closeStdin(call?: CallIdentity): Promise<void> {

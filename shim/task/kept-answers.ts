@@ -43,6 +43,8 @@ export class KeptAnswers {
   readonly #answers = new Map<CallIdentity, KeptAnswer>();
   readonly #creations = new Map<CallIdentity, KeptAnswer>();
   readonly #abandonments = new Map<string, KeptAnswer>();
+  /** By earlier daemons, whose Waits are asked for again. */
+  readonly #removedEarlier: KeptAnswer[] = [];
   readonly #writes = new SerialQueue();
   #file: FileHandle | undefined;
   #size = 0;
@@ -64,7 +66,9 @@ export class KeptAnswers {
     for (const text of texts) {
       for (const line of (text ?? '').split('\n')) {
         const answer = decode(line, oldest);
-        if (answer !== undefined) this.#remember(answer);
+        if (answer === undefined) continue;
+        this.#remember(answer);
+        if (answer.process !== undefined) this.#removedEarlier.push(answer);
       }
     }
     if (
@@ -91,10 +95,10 @@ export class KeptAnswers {
     return this.#abandonments.get(process);
   }
 
-  /** How a process ended that was removed after the call had come, as far as that is known. */
+  /** How a process ended that an earlier daemon removed after the call had come; a later one may have its name. */
   findEnd(process: string, call: CallIdentity | undefined): ExitRecord | undefined {
     if (call === undefined) return undefined;
-    return [...this.#answers.values()].findLast(
+    return this.#removedEarlier.find(
       (answer) => answer.process === process && answer.call !== undefined && isEarlierCall(call, answer.call),
     )?.exit;
   }

@@ -163,10 +163,13 @@ export class TaskService {
     return {};
   }
 
-  /** Asked after a restart of containerd, for ids that may be gone: an unknown one has pid 0. */
+  /**
+   * Asked after a restart of containerd, for ids that may be gone: an unknown one has pid 0. The shim is who holds the
+   * connection and stays: the keeper, whose child this is.
+   */
   connect(namespace: string, { id }: ConnectRequest): Promise<ConnectResponse> {
     const taskPid = this.#registry.find(namespace, id)?.pid ?? 0;
-    return Promise.resolve({ shimPid: process.pid, taskPid, version: SHIM_VERSION });
+    return Promise.resolve({ shimPid: process.ppid, taskPid, version: SHIM_VERSION });
   }
 
   /** containerd asks it of every container's shim; this one ends by itself when it has been idle for a while. */

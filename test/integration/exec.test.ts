@@ -1,11 +1,15 @@
 import { readFile, readlink } from 'node:fs/promises';
+import path from 'node:path';
 import test from 'ava';
 import { Code } from '../../common/errors.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
 import { encodeSpec, execute, newExec, processSpec, type ProcessSpec } from '../support/execs.ts';
 import { eventually } from '../support/eventually.ts';
+import { FifoReader } from '../support/fifo-reader.ts';
+import { makeFifo } from '../support/make-fifo.ts';
 import { refusalOf } from '../support/refusal.ts';
 import { RUNC, RUNTIME } from '../support/runtimes.ts';
+import { createRequest } from '../support/shim-host.ts';
 import { useShimHost } from '../support/with-shim-host.ts';
 
 const fixture = useShimHost(test);
@@ -244,6 +248,28 @@ if (!IS_RUNC) {
       t.regex(message, text);
     }
     t.is((await refusalOf(task.state({ id: init.id, execId: 'bad' }))).code, Code.NotFound);
+  });
+}
+
+// runc's shim does not start a process before somebody reads its output.
+if (!IS_RUNC) {
+  test('who opens the FIFO of an exec, or of a container, just behind its delete still gets its output', async (t) => {
+    const container = await fixture.running(t, SLEEP);
+    const stdout = path.join(container.bundle.dir, 'late');
+    await makeFifo(stdout);
+    const exec = await newExec(container).add(['echo', 'from the exec'], {}, { stdout, stderr: '' });
+    await exec.start();
+    await exec.wait();
+    await exec.delete();
+    t.is(await FifoReader.attach(stdout).text(), 'from the exec\n');
+
+    const shim = await fixture.shim(t, { args: ['echo', 'from the container'] });
+    const ref = { id: shim.bundle.id, execId: '' };
+    await shim.task.create(createRequest(shim.bundle, { stdout, stderr: '' }));
+    await shim.task.start(ref);
+    await shim.task.wait(ref);
+    await shim.task.delete(ref);
+    t.is(await FifoReader.attach(stdout).text(), 'from the container\n');
   });
 }
 

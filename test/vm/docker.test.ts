@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { BUSYBOX_IMAGE, writeImageArchive } from '../support/oci-image.ts';
@@ -10,6 +10,8 @@ import { useVm } from './with-vm.ts';
 const fixture = useVm(test);
 
 const DROP_IN = '/run/systemd/system/containerd.service.d/lxcri.conf';
+const UNIT = path.resolve(import.meta.dirname, '../../packaging/systemd/lxcri-shim.service');
+const SHIM = '/work/dist/bin/containerd-shim-lxcri-v1';
 const START_MS = 180_000;
 const COMMAND_MS = 120_000;
 
@@ -66,6 +68,34 @@ test.serial('what is done to a container that runs', async (t) => {
   t.is((await docker('stop', '--time', '0', 'runs')).exitCode, 0);
   t.is((await docker('inspect', '--format', '{{.State.Status}} {{.State.ExitCode}}', 'runs')).stdout, 'exited 137\n');
   t.is((await docker('rm', 'runs')).exitCode, 0);
+});
+
+test.serial('systemctl reload replaces the daemon, and no container notices', async (t) => {
+  const { vm } = fixture;
+  const unit = await readFile(UNIT, 'utf8');
+  await vm.succeed(['tee', '/etc/systemd/system/lxcri-shim.service'], {
+    input: unit.replaceAll('/usr/bin/', '/work/dist/bin/'),
+  });
+  await vm.succeed(['systemd-analyze', 'verify', '--man=no', 'lxcri-shim.service']);
+  await vm.succeed(['systemctl', 'start', 'lxcri-shim.service']);
+  const sleep = [
+    '--network',
+    'none',
+    BUSYBOX_IMAGE.name,
+    'sh',
+    '-c',
+    'trap "exit 5" TERM; while :; do sleep 0.1; done',
+  ];
+  t.is((await docker('run', '--runtime', LXCRI, '--detach', '--name', 'stays', ...sleep)).exitCode, 0);
+  const daemon = async () => /^daemon (\d+)$/m.exec((await vm.run([SHIM, 'status'])).stdout)?.[1];
+  const before = await daemon();
+  await vm.succeed(['systemctl', 'reload', 'lxcri-shim.service'], { timeoutMs: COMMAND_MS });
+  const after = await daemon();
+  t.true(Number(before) > 0 && Number(after) > 0 && before !== after, `${before} ${after}`);
+  t.is((await docker('exec', 'stays', 'echo', 'still')).stdout, 'still\n');
+  t.is((await docker('stop', 'stays')).exitCode, 0);
+  t.is((await docker('inspect', '--format', '{{.State.ExitCode}}', 'stays')).stdout, '5\n');
+  t.is((await docker('rm', 'stays')).exitCode, 0);
 });
 
 test.serial('an exec that cannot be started ends as it does with runc', async (t) => {

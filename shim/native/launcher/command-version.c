@@ -29,10 +29,13 @@ int command_help(const char *program, struct failure *failure)
 		"  ctr run --rm --runtime io.containerd.lxcri.v1 docker.io/library/busybox:latest hello echo hello\n"
 		"  nerdctl run --rm --runtime io.containerd.lxcri.v1 busybox echo hello\n"
 		"\n"
+		"  %.200s status     what serves the containers: the keeper, and its daemon\n"
+		"  %.200s reload     replace the daemon by the installed one; containers notice nothing\n"
+		"\n"
 		"What containerd runs, in the directory of a container's bundle:\n"
 		"\n"
 		"  %.200s -namespace default -id hello -address /run/containerd/containerd.sock \\\n"
-		"      -publish-binary /usr/bin/containerd start     starts the shim daemon where none runs, prints its "
+		"      -publish-binary /usr/bin/containerd start     starts the keeper where none runs, prints its "
 		"address\n"
 		"  %.200s -namespace default -id hello -bundle . delete\n"
 		"                                                    cleans up after a container, prints a DeleteResponse\n"
@@ -43,7 +46,7 @@ int command_help(const char *program, struct failure *failure)
 		"\n"
 		"Environment: LXCRI_RUN_DIR (default /run/proxmox-lxcri; the daemon's log is daemon/shim.log in it),\n"
 		"LXCRI_NODE (default /usr/bin/node).\n";
-	char text[sizeof help + 512];
-	snprintf(text, sizeof text, help, program, program);
+	char text[sizeof help + 1024];
+	snprintf(text, sizeof text, help, program, program, program, program);
 	return print(text, failure);
 }

@@ -15,6 +15,12 @@ int command_delete(const struct arguments *arguments, struct failure *failure);
 /** Prints a RuntimeInfo. `program` is the name under which this was called. */
 int command_info(const char *program, struct failure *failure);
 
+/** Has the daemon replaced by that of the installed build; without a keeper there is nothing to do. */
+int command_reload(struct failure *failure);
+
+/** Prints what the keeper says of itself and of its daemon. */
+int command_status(struct failure *failure);
+
 int command_version(const char *program, struct failure *failure);
 int command_help(const char *program, struct failure *failure);
 

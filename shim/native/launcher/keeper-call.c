@@ -23,21 +23,19 @@ static int connect_to(const char *path, deadline end)
 	return fd;
 }
 
-/** Reads up to the newline, which becomes the end. False: there is none, and will be none. */
-static bool read_line(int fd, char *line, size_t size, deadline end)
+/** Reads up to where the other end closes, and ends the text there. False: it was not closed in time, or too long. */
+static bool read_answer(int fd, char *text, size_t size, deadline end)
 {
 	size_t used = 0;
 	struct pollfd ready = {.fd = fd, .events = POLLIN};
 	while (used < size) {
-		ssize_t got = recv(fd, line + used, size - used, 0);
+		ssize_t got = recv(fd, text + used, size - used, 0);
 		if (got > 0) {
-			char *newline = memchr(line + used, '\n', (size_t)got);
 			used += (size_t)got;
-			if (newline)
-				*newline = '\0';
-			if (newline)
-				return true;
-		} else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+		} else if (got == 0) {
+			text[used] = '\0';
+			return used > 0;
+		} else if (errno != EAGAIN && errno != EINTR) {
 			return false;
 		} else if (errno == EAGAIN && poll(&ready, 1, deadline_left_ms(end)) == 0) {
 			return false;
@@ -46,10 +44,23 @@ static bool read_line(int fd, char *line, size_t size, deadline end)
 	return false;
 }
 
-static enum keeper_answer interpret(char *line, char socket[PATH_MAX], struct failure *failure)
+/** Says a line, and puts the answer in its place, without its last newline. False: there is nobody, or no answer. */
+static bool ask(const struct paths *paths, char line[LINE_MAX_SIZE], deadline end)
 {
-	if (strncmp(line, "ok ", 3) == 0 && format_path(socket, PATH_MAX, "%s", line + 3) == 0)
-		return KEEPER_ANSWERED;
+	int fd = connect_to(paths->keeper_socket, end);
+	if (fd < 0)
+		return false;
+	size_t size = strlen(line);
+	// An empty buffer takes a line at once; a keeper that is gone does not.
+	bool answered = send(fd, line, size, MSG_NOSIGNAL) == (ssize_t)size && read_answer(fd, line, LINE_MAX_SIZE, end);
+	close(fd);
+	if (answered && line[strlen(line) - 1] == '\n')
+		line[strlen(line) - 1] = '\0';
+	return answered;
+}
+
+static enum keeper_answer refused(const char *line, struct failure *failure)
+{
 	if (strncmp(line, "error ", 6) == 0)
 		fail(failure, "%.1000s", line + 6);
 	else
@@ -57,20 +68,42 @@ static enum keeper_answer interpret(char *line, char socket[PATH_MAX], struct fa
 	return KEEPER_REFUSED;
 }
 
+static enum keeper_answer too_long(const struct paths *paths, struct failure *failure)
+{
+	fail(failure, "the path %.200s is too long", paths->lib_dir);
+	return KEEPER_REFUSED;
+}
+
 enum keeper_answer keeper_call_listen(
 	char socket[PATH_MAX], const struct paths *paths, const char *namespace_name, deadline end, struct failure *failure)
 {
 	char line[LINE_MAX_SIZE];
-	if (format_path(line, sizeof line, "listen %s " LXCRI_BUILD " %s\n", namespace_name, paths->lib_dir) != 0) {
-		fail(failure, "the path %.200s is too long", paths->lib_dir);
-		return KEEPER_REFUSED;
-	}
-	int fd = connect_to(paths->keeper_socket, end);
-	if (fd < 0)
+	if (format_path(line, sizeof line, "listen %s " LXCRI_BUILD " %s\n", namespace_name, paths->lib_dir) != 0)
+		return too_long(paths, failure);
+	if (!ask(paths, line, end))
 		return KEEPER_ABSENT;
-	size_t size = strlen(line);
-	// An empty buffer takes a line at once; a keeper that is gone does not.
-	bool answered = send(fd, line, size, MSG_NOSIGNAL) == (ssize_t)size && read_line(fd, line, sizeof line, end);
-	close(fd);
-	return answered ? interpret(line, socket, failure) : KEEPER_ABSENT;
+	if (strncmp(line, "ok ", 3) == 0 && format_path(socket, PATH_MAX, "%s", line + 3) == 0)
+		return KEEPER_ANSWERED;
+	return refused(line, failure);
+}
+
+enum keeper_answer keeper_call_replace(const struct paths *paths, deadline end, struct failure *failure)
+{
+	char line[LINE_MAX_SIZE];
+	if (format_path(line, sizeof line, "replace " LXCRI_BUILD " %s\n", paths->lib_dir) != 0)
+		return too_long(paths, failure);
+	if (!ask(paths, line, end))
+		return KEEPER_ABSENT;
+	return strcmp(line, "ok") == 0 ? KEEPER_ANSWERED : refused(line, failure);
+}
+
+enum keeper_answer
+keeper_call_status(char text[KEEPER_STATUS_MAX], const struct paths *paths, deadline end, struct failure *failure)
+{
+	char line[LINE_MAX_SIZE] = "status\n";
+	if (!ask(paths, line, end))
+		return KEEPER_ABSENT;
+	if (strncmp(line, "keeper ", 7) == 0 && format_path(text, KEEPER_STATUS_MAX, "%s", line) == 0)
+		return KEEPER_ANSWERED;
+	return refused(line, failure);
 }

@@ -18,4 +18,13 @@ enum keeper_answer keeper_call_listen(
 	char socket[PATH_MAX], const struct paths *paths, const char *namespace_name, deadline end,
 	struct failure *failure);
 
+/** Has the daemon replaced by that of this program's build. Returns when that serves, or the old one goes on. */
+enum keeper_answer keeper_call_replace(const struct paths *paths, deadline end, struct failure *failure);
+
+#define KEEPER_STATUS_MAX 1024
+
+/** What the keeper says of itself and its daemon: lines of a name and a value. */
+enum keeper_answer
+keeper_call_status(char text[KEEPER_STATUS_MAX], const struct paths *paths, deadline end, struct failure *failure);
+
 #endif

@@ -32,9 +32,15 @@ static int run(const char *program, const struct arguments *arguments, struct fa
 		return command_start(arguments, failure);
 	if (strcmp(arguments->action, "delete") == 0)
 		return command_delete(arguments, failure);
+	if (strcmp(arguments->action, "reload") == 0)
+		return command_reload(failure);
+	if (strcmp(arguments->action, "status") == 0)
+		return command_status(failure);
 	if (*arguments->action)
-		return fail(failure, "unknown action \"%.200s\": there are start and delete (see --help)", arguments->action);
-	return fail(failure, "an action is missing: containerd gives start or delete; for people there is --help");
+		return fail(
+			failure, "unknown action \"%.200s\": there are start, delete, status and reload (see --help)",
+			arguments->action);
+	return fail(failure, "an action is missing: for people there are status and reload (see --help)");
 }
 
 int main(int argc, char *argv[])

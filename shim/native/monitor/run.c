@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "left-outputs.h"
 #include "monitor.h"
 
 #define CONTROL_FD 3
@@ -96,15 +97,15 @@ static int enter(struct monitor *monitor, const char *directory)
 	return 0;
 }
 
-/* The next daemon, if it did not find us listening, takes it that this container was never begun. */
-static int expect_daemon(struct monitor *monitor)
+/*
+ * The next daemon, if it did not find us listening, takes it that this container was never begun, and makes it anew.
+ * One that did goes on with it.
+ */
+static void expect_daemon(struct monitor *monitor)
 {
-	if (is_daemon_gone()) {
-		errno = EPIPE;
-		return monitor_fail(monitor, "the daemon that asked for this container has died");
-	}
+	if (is_daemon_gone() && !is_ready(monitor->listener))
+		exit(0);
 	monitor->is_accepted = true;
-	return 0;
 }
 
 static void on_signal(void *context, void *subject)
@@ -125,6 +126,8 @@ void serve(struct monitor *monitor, int timeout)
 	clear_watchers(&list);
 	wait_at_most(&list, timeout);
 	if (settle_execs(monitor) == SETTLING_KEEPS)
+		wait_at_most(&list, KEPT_OUTPUT_POLL_MS);
+	if (tend_left_outputs())
 		wait_at_most(&list, KEPT_OUTPUT_POLL_MS);
 	watch_container(monitor, &list);
 	watch(&list, monitor->signals, POLLIN, on_signal, NULL);
@@ -176,8 +179,9 @@ static int run_container_hooks(struct monitor *monitor)
 
 static int prepare(struct monitor *monitor, const char *directory)
 {
-	if (enter(monitor, directory) < 0 || open_control(monitor) < 0 || expect_daemon(monitor) < 0)
+	if (enter(monitor, directory) < 0 || open_control(monitor) < 0)
 		return -1;
+	expect_daemon(monitor);
 	if (monitor_read_plan(monitor) < 0 || open_host_network(monitor) < 0 || check_namespaces(monitor) < 0)
 		return -1;
 	if (open_streams(&monitor->init, &monitor->stream_owner) < 0 || await_logger(monitor) < 0)
@@ -278,5 +282,7 @@ int run_monitor(struct monitor *monitor, const char *driver, const char *init)
 	unlink("monitor.plan");
 	unlink("init.plan");
 	part_with_daemons(monitor);
+	while (tend_left_outputs())
+		poll(NULL, 0, KEPT_OUTPUT_POLL_MS);
 	return 0;
 }

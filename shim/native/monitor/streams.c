@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../common/kernel.h"
+#include "left-outputs.h"
 #include "process.h"
 
 /* How long a client that still reads may take after Delete, as with runc's shim (containerd, pkg/process/io.go). */
@@ -153,18 +154,25 @@ static void hand_over(struct stream *stream)
 	stream->hold_fd = writer;
 }
 
-/* A writer without any reader polls as an error. */
-static bool has_reader(int writer)
+static bool is_writer(int fd)
 {
-	struct pollfd poll_fd = {.fd = writer};
-
-	return poll(&poll_fd, 1, 0) == 0 || !(poll_fd.revents & POLLERR);
+	return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
 }
 
 /* Of what is held: our own reader is none. */
 static bool is_read_by_client(int held)
 {
-	return (fcntl(held, F_GETFL) & O_ACCMODE) == O_WRONLY && has_reader(held);
+	return is_writer(held) && has_reader(held);
+}
+
+/* Nobody waits for a reader of what a deleted process has left, but one may be on its way. */
+static void give_up(struct stream *stream)
+{
+	if (is_writer(stream->hold_fd))
+		leave_output(stream->hold_fd);
+	else
+		close(stream->hold_fd);
+	stream->hold_fd = -1;
 }
 
 static bool is_grace_over(const struct process *process)
@@ -181,7 +189,7 @@ static enum settling settle_terminal(struct process *process)
 	struct stream *output = &process->streams[1];
 
 	copy_terminal(process);
-	if (process->released) {
+	if (process->released && process->terminal.wanted) {
 		/* From here on a reader is the client. */
 		close_fd(&output->hold_fd);
 		if (is_grace_over(process) || !has_reader(output->payload_fd))
@@ -209,10 +217,12 @@ enum settling settle_streams(struct process *process)
 		if (stream->hold_fd < 0)
 			continue;
 		/* What an exec left running may still write: it must not get a SIGPIPE before Delete. */
-		if ((fcntl(stream->hold_fd, F_GETFL) & O_ACCMODE) == O_RDONLY && !has_writer(stream->hold_fd))
+		if (!is_writer(stream->hold_fd) && !has_writer(stream->hold_fd))
 			hand_over(stream);
-		if (stream->hold_fd >= 0 && (process->released || is_read_by_client(stream->hold_fd)))
+		if (stream->hold_fd >= 0 && is_read_by_client(stream->hold_fd))
 			close_fd(&stream->hold_fd);
+		if (stream->hold_fd >= 0 && process->released)
+			give_up(stream);
 		if (stream->hold_fd >= 0)
 			settling = SETTLING_KEEPS;
 	}

@@ -63,6 +63,11 @@ export abstract class Life {
     return this.#killed;
   }
 
+  /** Neither was it killed nor has its reader vanished, so far. */
+  protected hasWholeOutput(): boolean {
+    return !this.#killed && !this.readerVanished;
+  }
+
   /** Its monitor or its driver is about to be killed. */
   noteKill(): void {
     this.#killed = true;

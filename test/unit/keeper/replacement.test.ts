@@ -31,6 +31,40 @@ test('replace brings another build, and no client notices', async (t) => {
   t.deepEqual(order, ['begin', 'handover', 'begin']);
 });
 
+test('reload brings the installed build; status tells what serves', async (t) => {
+  const world = await World.create(t);
+  const nobody = await world.run(['status']);
+  t.is(nobody.exitCode, 1);
+  t.regex(nobody.stderr, /no keeper answers on .*keeper\.sock: the next container starts one/);
+  const nothing = await world.run(['reload']);
+  t.is(nothing.stdout, 'nothing runs that would have to be replaced\n');
+
+  await world.start();
+  const client = await world.connect();
+  const before = await client.ask({ op: 'echo' });
+  t.is(await world.tellKeeper(`replace 2.0-x ${await installAnother(world)}`), 'ok');
+  const { stdout, exitCode } = await world.run(['reload']);
+  t.is(exitCode, 0);
+  t.is(stdout, `the shim daemon is of build ${BUILD_ID} now\n`);
+  const after = await client.ask({ op: 'echo' });
+  t.is(after['build'], BUILD_ID);
+  t.not(after['pid'], before['pid']);
+  const status = await world.run(['status']);
+  t.regex(status.stdout, new RegExp(`^keeper \\d+\ndaemon ${String(after['pid'])}\nstate ready\nbuild ${BUILD_ID}\n`));
+});
+
+test('reload tells why the old daemon goes on', async (t) => {
+  const world = await World.create(t);
+  await world.start();
+  const client = await world.connect();
+  const { pid } = await client.ask({ op: 'echo' });
+  await writeFile(path.join(world.libDir, 'crash'), '');
+  const { stderr, exitCode } = await world.run(['reload']);
+  t.is(exitCode, 1);
+  t.regex(stderr, /the old one goes on: it ended with exit code 1/);
+  t.is((await client.ask({ op: 'echo' }))['pid'], pid);
+});
+
 test('what comes in the middle of a handover is answered by the successor', async (t) => {
   const world = await World.create(t);
   const another = await installAnother(world);

@@ -248,6 +248,35 @@ for (const [name, story] of Object.entries(STORIES)) {
   });
 }
 
+test('who has waited for an exec that is gone does not wait for the next one of its name', async (t) => {
+  const mortal = await MortalWorld.create(t);
+  await running(mortal, 'hello');
+  await addExec(mortal, 'hello');
+  await startExec(mortal, 'hello');
+  await endExec(mortal, 'hello');
+  const waiting = { call: 'keeper/1/5' };
+  const exit = await mortal.ask(METHODS.wait, one('hello'), waiting);
+  await removeExec(mortal, 'hello', { call: 'keeper/1/7' });
+  await mortal.kill();
+  await addExec(mortal, 'hello', { call: 'keeper/1/9' });
+  await startExec(mortal, 'hello', { call: 'keeper/1/11' });
+  t.deepEqual(await mortal.ask(METHODS.wait, one('hello'), waiting), exit);
+  await endExec(mortal, 'hello');
+  await end(mortal, 'hello');
+});
+
+test('an exec that was not started cannot be killed by another daemon either', async (t) => {
+  const mortal = await MortalWorld.create(t);
+  await running(mortal, 'hello');
+  await addExec(mortal, 'hello', { call: 'keeper/1/3' });
+  const refused = await settle(killExec(mortal, 'hello', { call: 'keeper/1/5' }));
+  t.like(refused, { code: Code.FailedPrecondition });
+  await mortal.kill();
+  t.deepEqual(await settle(killExec(mortal, 'hello', { call: 'keeper/1/5' })), refused);
+  await removeExec(mortal, 'hello');
+  await end(mortal, 'hello');
+});
+
 test('another call finds what is there', async (t) => {
   const mortal = await MortalWorld.create(t);
   await create(mortal, 'hello', { call: 'keeper/1/1' });

@@ -1,3 +1,4 @@
+#include "left-outputs.h"
 #include "monitor.h"
 #include "testing/check.h"
 #include "testing/descriptors.h"
@@ -237,6 +238,30 @@ static void a_release_gives_up_what_nobody_reads(void)
 	CHECK(settle_streams(&monitor.init));
 	monitor.init.released = true;
 	CHECK(!settle_streams(&monitor.init));
+	CHECK(tend_left_outputs());
+	/* Nobody can open it any more. */
+	CHECK(unlink("out") == 0);
+	CHECK(!tend_left_outputs());
+	leave(before);
+}
+
+static void who_comes_just_too_late_still_gets_all(void)
+{
+	int before = count_descriptors();
+	int out, client;
+
+	enter_with_fifos();
+	CHECK(open_with("in", "out", "err") == 0);
+	out = take_payload(1);
+	say(out, "output");
+	close(out);
+	monitor.init.released = true;
+	CHECK(!settle_streams(&monitor.init));
+	client = client_opens("out", O_RDONLY);
+	CHECK(!tend_left_outputs());
+	CHECK_TEXT(hear(client), "output");
+	CHECK(hear(client) == NULL);
+	close(client);
 	leave(before);
 }
 
@@ -387,6 +412,7 @@ static const struct check_test tests[] = {
 	{TEST(a_slow_reader_gets_the_rest_too)},
 	{TEST(output_that_nobody_reads_is_kept_until_somebody_does)},
 	{TEST(a_release_gives_up_what_nobody_reads)},
+	{TEST(who_comes_just_too_late_still_gets_all)},
 	{TEST(a_fifo_that_is_gone_keeps_nothing)},
 	{TEST(a_creation_that_failed_lets_go_of_all)},
 	{TEST(one_fifo_may_serve_both_outputs)},

@@ -1,0 +1,61 @@
+/* What people ask the keeper, as containerd's operators do, and systemd by `systemctl reload`. */
+#include "commands.h"
+
+#include "host/file-io.h"
+#include "host/paths.h"
+#include "keeper-call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// A new daemon has a minute to load, and the old one a few seconds to end.
+#define RELOAD_LIMIT_MS 90000
+#define STATUS_LIMIT_MS 5000
+
+static int print_line(const char *text, struct failure *failure)
+{
+	char line[KEEPER_STATUS_MAX + 2];
+	int size = snprintf(line, sizeof line, "%s\n", text);
+	if (write_all(STDOUT_FILENO, line, (size_t)size) != 0)
+		return fail_errno(failure, "cannot write to stdout");
+	return 0;
+}
+
+int command_reload(struct failure *failure)
+{
+	static struct paths paths;
+	if (paths_init(&paths, getenv("LXCRI_RUN_DIR"), failure) != 0 || paths_find_lib_dir(&paths, failure) != 0)
+		return -1;
+	switch (keeper_call_replace(&paths, deadline_in_ms(RELOAD_LIMIT_MS), failure)) {
+		case KEEPER_ANSWERED:
+			return print_line("the shim daemon is of build " LXCRI_BUILD " now", failure);
+		case KEEPER_REFUSED:
+			return -1;
+		case KEEPER_ABSENT:
+			break;
+	}
+	// One that holds the lock is there, whether it answers or not.
+	if (file_exists(paths.keeper_socket))
+		return fail(
+			failure, "the keeper does not answer on %s: its log %s may say why", paths.keeper_socket, paths.keeper_log);
+	return print_line("nothing runs that would have to be replaced", failure);
+}
+
+int command_status(struct failure *failure)
+{
+	static struct paths paths;
+	char text[KEEPER_STATUS_MAX];
+	if (paths_init(&paths, getenv("LXCRI_RUN_DIR"), failure) != 0)
+		return -1;
+	switch (keeper_call_status(text, &paths, deadline_in_ms(STATUS_LIMIT_MS), failure)) {
+		case KEEPER_ANSWERED:
+			return print_line(text, failure);
+		case KEEPER_REFUSED:
+			return -1;
+		case KEEPER_ABSENT:
+			break;
+	}
+	return fail(failure, "no keeper answers on %s: the next container starts one", paths.keeper_socket);
+}
