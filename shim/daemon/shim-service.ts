@@ -1,15 +1,13 @@
 import { ShimDefinition, type CleanupRequest } from '../../proto/gen/proxmox/lxcri/v1/shim.ts';
 import { now } from '../events/event.ts';
 import { exitTime } from '../events/task-events.ts';
+import { SIGKILLED_STATUS } from '../monitor/messages.ts';
 import { checkIdentifier } from '../oci/container-id.ts';
 import type { CallIdentity } from '../task/call-identity.ts';
 import type { ContainerRegistry } from '../task/container-registry.ts';
 import type { HandlerTable } from '../ttrpc/call-context.ts';
 import { toHandlerTable } from '../ttrpc/typed-service.ts';
 import { identify } from './task-transport.ts';
-
-/** 128 + SIGKILL: what runc's shim answers for a container of which nothing is known. */
-const UNKNOWN_EXIT_STATUS = 137;
 
 /** The launcher's own service: proto/proxmox/lxcri/v1/shim.proto. */
 export function shimHandlers(registry: ContainerRegistry, keeper: string): HandlerTable {
@@ -23,7 +21,7 @@ async function cleanUp({ namespace, id }: CleanupRequest, registry: ContainerReg
   checkIdentifier(namespace, 'namespace');
   checkIdentifier(id, 'container id');
   const removed = await registry.cleanUp(namespace, id, call);
-  if (removed === undefined) return { pid: 0, exitStatus: UNKNOWN_EXIT_STATUS, exitedAt: now() };
+  if (removed === undefined) return { pid: 0, exitStatus: SIGKILLED_STATUS, exitedAt: now() };
   const { pid, exit } = removed;
   return { pid, exitStatus: exit.status, exitedAt: exitTime(exit) };
 }

@@ -8,6 +8,9 @@ export interface ExitRecord {
   readonly nanoseconds: number;
 }
 
+/** Of what SIGKILL has ended, and what runc's shim answers for a container of which nothing is known. */
+export const SIGKILLED_STATUS = 128 + 9;
+
 /** An end that nobody recorded: it is as late as now. */
 export const endedNow = (status: number): ExitRecord => ({
   status,

@@ -12,7 +12,13 @@ import { EventQueue } from '../events/event-queue.ts';
 import type { EventTarget } from '../events/event.ts';
 import type { Courier } from '../events/courier.ts';
 import { createPublisher, type Publisher } from '../events/publisher.ts';
-import { endedNow, parseMonitorStatus, type ExitRecord, type MonitorStatus } from '../monitor/messages.ts';
+import {
+  endedNow,
+  parseMonitorStatus,
+  SIGKILLED_STATUS,
+  type ExitRecord,
+  type MonitorStatus,
+} from '../monitor/messages.ts';
 import { SpareMonitors } from '../monitor/spare-monitors.ts';
 import { checkIdentifier } from '../oci/container-id.ts';
 import type { CallIdentity } from './call-identity.ts';
@@ -37,9 +43,6 @@ export interface RegistryOptions {
 
 /** Killing what a dead monitor left may have to wait for its processes: shim/native/monitor/cgroup-removal.c waits 2 s. */
 const CLEANUP_TIMEOUT_MS = 20_000;
-
-/** 128 + SIGKILL. */
-const SIGKILLED_STATUS = 137;
 
 /** How long a create may keep a removal waiting, of the 5 s that containerd gives it. */
 const CREATE_PATIENCE_MS = 1000;

@@ -6,13 +6,13 @@ import { Code, StatusError, failedPrecondition, notFound } from '../../common/er
 import { exists, removeDirectory } from '../../common/files.ts';
 import { SerialQueue } from '../../common/serial-queue.ts';
 import type { Backend } from '../backends/backend.ts';
-import { readLastMetrics, readMetrics } from '../cgroups/metrics.ts';
-import { readNetwork } from '../cgroups/network-metrics.ts';
-import { listProcesses, signalProcesses } from '../cgroups/processes.ts';
+import type { Cgroup } from '../cgroups/cgroup.ts';
+import { listProcesses } from '../cgroups/processes.ts';
 import { taskCreate, taskDelete, taskExit, taskPaused, taskResumed, taskStart } from '../events/task-events.ts';
 import type { EventQueue } from '../events/event-queue.ts';
 import {
   endedNow,
+  SIGKILLED_STATUS,
   type ExitRecord,
   type MonitorMessage,
   type MonitorStatus,
@@ -43,24 +43,17 @@ import {
   CANNOT_START,
   CANNOT_UPDATE_STOPPED,
   CONTAINER_NOT_CREATED,
-  PROCESS_ALREADY_FINISHED,
-  PROCESS_NOT_CREATED,
   createFailed,
   startFailed,
 } from './messages.ts';
+import { Killing, type Killable } from './killing.ts';
 import { readFailure, readStatus } from './monitor-files.ts';
 import { MonitorLink, type MonitorOwner } from './monitor-link.ts';
 import { Pausing } from './pausing.ts';
 import { explainRestore, makeWorkDirectory } from './restoring.ts';
 import { planStdio, type Stdio } from './stdio.ts';
-import {
-  checkSignalled,
-  plainError,
-  resizeCommand,
-  type ProcessStatus,
-  type TaskProcess,
-  type TerminalSize,
-} from './task-process.ts';
+import { plainError, resizeCommand, type ProcessStatus, type TaskProcess, type TerminalSize } from './task-process.ts';
+import { readUsage } from './usage.ts';
 
 export interface ContainerContext {
   readonly record: ContainerRecord;
@@ -88,14 +81,11 @@ const GREETING_TIMEOUT_MS = 1000;
 /** For what a dead monitor has left, at a daemon's start. */
 const ENDING_TIMEOUT_MS = 1000;
 
-const SIGKILL = 9;
-const SIGKILLED_STATUS = 128 + SIGKILL;
-
 /**
  * One container and what is known of it. Its monitor tells what happens; calls that change it run one after another.
  * Nothing here is lost with this process: the next daemon makes it again from the state directory.
  */
-export class Container implements TaskProcess, MonitorOwner, ExecContainer {
+export class Container implements TaskProcess, MonitorOwner, ExecContainer, Killable {
   readonly execId = '';
   readonly record: ContainerRecord;
   readonly #context: ContainerContext;
@@ -111,7 +101,8 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   readonly announcements: Announcements;
   readonly execs: ExecTable;
   #status: Exclude<ProcessStatus, 'paused'> = 'creating';
-  readonly #pausing: Pausing;
+  readonly pausing: Pausing;
+  readonly #killing: Killing;
   readonly #checkpointing: Checkpointing;
   #init: ProcessIdentity = { pid: 0, startTime: 0n };
   #exit: ExitRecord | undefined;
@@ -127,7 +118,8 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   constructor(context: ContainerContext) {
     this.#context = context;
     this.record = context.record;
-    this.#pausing = new Pausing(context.record.cgroups);
+    this.pausing = new Pausing(context.record.cgroups);
+    this.#killing = new Killing(this);
     this.link = new MonitorLink(context.directory, this);
     this.announcements = new Announcements(context.record, context.events);
     this.execs = new ExecTable(this);
@@ -158,6 +150,10 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     return this.record.id;
   }
 
+  get cgroups(): readonly Cgroup[] {
+    return this.record.cgroups;
+  }
+
   get directory(): string {
     return this.#context.directory;
   }
@@ -171,7 +167,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   }
 
   get status(): ProcessStatus {
-    return this.#status === 'running' && this.#pausing.paused ? 'paused' : this.#status;
+    return this.#status === 'running' && this.pausing.paused ? 'paused' : this.#status;
   }
 
   /** The init's pid on the host; 0 before it runs. */
@@ -221,7 +217,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     } else if (!isGreeted) {
       this.#recoverStatus(status);
     }
-    await this.#pausing.recover();
+    await this.pausing.recover();
     await this.execs.recover();
     if (!isThere) await this.#endInTime(status);
     else if (status?.exit !== undefined) this.#end(status.exit);
@@ -344,7 +340,8 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     return this.record.checkpoint !== undefined && this.record.checkpoint !== '';
   }
 
-  get #hasNoProcess(): boolean {
+  /** It is to be restored, and has not been started. */
+  get hasNoProcess(): boolean {
     return this.#isRestored && this.#status === 'created' && this.pid === 0;
   }
 
@@ -354,37 +351,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
 
   /** Waits for no other call: a Start may hang in the payload's exec, and must be ended by this. */
   async kill(signal: number, all: boolean, call?: CallIdentity): Promise<void> {
-    if (this.#status === 'stopped' && !this.link.mayHaveDone(call)) throw notFound(PROCESS_ALREADY_FINISHED);
-    if (this.#hasNoProcess && signal !== SIGKILL) throw failedPrecondition(PROCESS_NOT_CREATED);
-    if (call === undefined) await this.#killForNobody(signal, all);
-    else await this.#killFor(call, signal, all);
-  }
-
-  /** Once, whichever daemon it is: so it is the monitor that does it. */
-  async #killFor(call: CallIdentity, signal: number, all: boolean): Promise<void> {
-    const command = this.#hasNoProcess ? 'abort' : `${all ? 'signal-all' : 'signal'} ${signal}`;
-    const errno = await this.link.carryOut(call, command);
-    if (signal === SIGKILL) await this.#pausing.letDie();
-    checkSignalled(errno, signal);
-  }
-
-  async #killForNobody(signal: number, all: boolean): Promise<void> {
-    if (this.#hasNoProcess) {
-      this.abort();
-      return;
-    }
-    if (all) {
-      await this.#signalAll(signal);
-      return;
-    }
-    const errno = await this.link.signal(signal);
-    if (signal === SIGKILL) await this.#pausing.letDie();
-    checkSignalled(errno, signal);
-  }
-
-  async #signalAll(signal: number): Promise<void> {
-    await signalProcesses(this.record.cgroups, signal);
-    if (signal === SIGKILL) await this.#pausing.letDie();
+    await this.#killing.kill(signal, all, call);
   }
 
   /** Returns when all its processes stand still. */
@@ -395,7 +362,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
       // One that an earlier daemon could not tell of any more is told of now.
       const isUntold = status === 'paused' && this.#lastTurn !== 'paused';
       if (status !== 'running' && !isUntold) throw plainError(CANNOT_PAUSE[status]);
-      await this.#pausing.pause();
+      await this.pausing.pause();
       await this.announcements.again(taskPaused(this.record.id), call);
     });
   }
@@ -406,7 +373,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
       const { status } = this;
       const isUntold = status === 'running' && this.#lastTurn === 'paused';
       if (status !== 'paused' && !isUntold) throw plainError(CANNOT_RESUME[status]);
-      await this.#pausing.resume();
+      await this.pausing.resume();
       await this.announcements.again(taskResumed(this.record.id), call);
     });
   }
@@ -438,24 +405,14 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
   }
 
   /** What it uses, or used at its end: an encoded Metrics message. @throws StatusError NotFound if nobody knows. */
-  async stats(): Promise<Any> {
-    const { cgroups } = this.record;
-    if (this.#status !== 'stopped') return readMetrics(cgroups, await readNetwork(this.pid, this.#context.hostNetwork));
-    // Before the monitor removes the cgroup, it keeps them: what is read meanwhile may be half of it.
-    const last = () => readLastMetrics(cgroups, path.join(this.#context.directory, 'last-stats'));
-    return (
-      (await last()) ??
-      readMetrics(cgroups, []).then(
-        async (live) => (await last()) ?? live,
-        async (error: unknown) => (await last()) ?? Promise.reject(error as Error),
-      )
-    );
+  stats(): Promise<Any> {
+    return readUsage(this);
   }
 
   async pids(): Promise<number[]> {
     const [cgroup] = this.record.cgroups;
     // Not none: after its own restart containerd 1.7 would take that for a shim without a container, and forget the end.
-    if (this.#status === 'stopped' || this.#hasNoProcess) return [this.pid];
+    if (this.#status === 'stopped' || this.hasNoProcess) return [this.pid];
     return cgroup === undefined ? [] : listProcesses(cgroup.directory);
   }
 
@@ -474,7 +431,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     if (await this.execs.has(execId, call)) return;
     const { status } = this;
     if (status === 'paused' || status === 'stopped') throw plainError(CANNOT_EXEC[status]);
-    if (this.#hasNoProcess) throw plainError(CANNOT_EXEC_CREATED);
+    if (this.hasNoProcess) throw plainError(CANNOT_EXEC_CREATED);
     const prepared = await this.#context.backend.prepareExec({ process, defaults: this.record.execDefaults });
     const plan = new Plan();
     const { namespace } = this.record;
@@ -532,7 +489,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
     // First of all: the next daemon goes on with it.
     await markAbandoned(this.directory);
     // Not behind a call that hangs; what it waits for comes with the end.
-    void this.#kill().catch(() => undefined);
+    void this.#killing.end().catch(() => undefined);
     this.#checkpointing.abort();
     return this.#queue.run(async () => {
       if (this.#removed !== undefined) return this.#removed;
@@ -546,20 +503,11 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer {
 
   /** Ends the container while it is being created. */
   abort(): void {
-    this.link.send('abort');
-  }
-
-  async #kill(): Promise<void> {
-    // There may be no process to kill yet, but one to come; and cgroups that are not ours yet.
-    if (this.#status === 'creating' || this.#hasNoProcess) this.abort();
-    if (this.#status === 'created' || this.#status === 'running') {
-      await this.#signalAll(SIGKILL);
-      await this.link.signal(SIGKILL);
-    }
+    this.#killing.abort();
   }
 
   async #stopAndClean(): Promise<ExitRecord> {
-    await this.#kill();
+    await this.#killing.end();
     this.#releasing = true;
     this.link.send('release');
     const exit = await this.#exited.promise;
