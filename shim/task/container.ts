@@ -358,10 +358,9 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer, Kill
   pause(call?: CallIdentity): Promise<void> {
     return this.#queue.run(async () => {
       if (this.announcements.isToldOf('paused', call)) return;
-      const { status } = this;
-      // One that an earlier daemon could not tell of any more is told of now.
-      const isUntold = status === 'paused' && this.#lastTurn !== 'paused';
-      if (status !== 'running' && !isUntold) throw plainError(CANNOT_PAUSE[status]);
+      const untold = this.#untoldTurn;
+      if (this.status !== 'running' && untold !== 'paused') throw plainError(CANNOT_PAUSE[this.status]);
+      if (untold === 'resumed') await this.announcements.again(taskResumed(this.record.id), undefined);
       await this.pausing.pause();
       await this.announcements.again(taskPaused(this.record.id), call);
     });
@@ -370,12 +369,21 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer, Kill
   resume(call?: CallIdentity): Promise<void> {
     return this.#queue.run(async () => {
       if (this.announcements.isToldOf('resumed', call)) return;
-      const { status } = this;
-      const isUntold = status === 'running' && this.#lastTurn === 'paused';
-      if (status !== 'paused' && !isUntold) throw plainError(CANNOT_RESUME[status]);
+      const untold = this.#untoldTurn;
+      if (this.status !== 'paused' && untold !== 'resumed') throw plainError(CANNOT_RESUME[this.status]);
+      if (untold === 'paused') await this.announcements.again(taskPaused(this.record.id), undefined);
       await this.pausing.resume();
       await this.announcements.again(taskResumed(this.record.id), call);
     });
+  }
+
+  /**
+   * What an earlier daemon did and died before it told: by the call that comes again now, or by one whose client is gone.
+   */
+  get #untoldTurn(): 'paused' | 'resumed' | undefined {
+    if (this.status === 'paused' && this.#lastTurn !== 'paused') return 'paused';
+    if (this.status === 'running' && this.#lastTurn === 'paused') return 'resumed';
+    return undefined;
   }
 
   get #lastTurn(): 'paused' | 'resumed' | undefined {
@@ -608,6 +616,8 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer, Kill
     this.#status = 'stopped';
     if (this.#exit !== undefined) return;
     const announced = this.#created.settled;
+    const isPauseUntold = this.pausing.paused && this.#lastTurn !== 'paused';
+    if (isPauseUntold && !this.#isAbandoned) void this.announcements.again(taskPaused(this.record.id), undefined);
     this.#created.reject(new StatusError(Code.Unknown, createFailed('the container ended before it was created')));
     this.execs.tellFound();
     // Those of which nobody told the end were killed with it.

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import test from 'ava';
 import { Code, StatusError } from '../../common/errors.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
 import { eventually } from '../support/eventually.ts';
 import { RUNC, RUNTIME } from '../support/runtimes.ts';
-import { killDaemon } from '../support/shim-processes.ts';
+import { killDaemon, withoutDaemon } from '../support/shim-processes.ts';
 import { useShimHost } from '../support/with-shim-host.ts';
 
 const fixture = useShimHost(test);
@@ -134,6 +134,25 @@ if (RUNTIME !== RUNC) {
     t.is((await task.wait(init)).exitStatus, 137);
     await paused;
     await task.delete(init);
+  });
+
+  test.serial('a pause that its daemon could not tell of any more is told before what comes next', async (t) => {
+    const { task, init, pid } = await fixture.running(t, BUSY);
+    await fixture.host.events.topicsThrough(init.id, '/tasks/start');
+    const [, cgroup = ''] = /^\d+:freezer:(.*)$/m.exec(await readFile(`/proc/${pid}/cgroup`, 'utf8')) ?? [];
+    // As far as the call had come; who had asked for it is gone.
+    await withoutDaemon(fixture.host.runDir, () =>
+      writeFile(`/sys/fs/cgroup/freezer${cgroup}/freezer.state`, 'FROZEN', { flag: 'r+' }),
+    );
+    await task.resume({ id: init.id });
+    await task.pause({ id: init.id });
+    await task.kill({ ...init, signal: 9, all: true });
+    await task.wait(init);
+    await task.delete(init);
+    t.deepEqual(await fixture.host.events.topicsThrough(init.id, '/tasks/delete'), [
+      ...['/tasks/create', '/tasks/start', '/tasks/paused', '/tasks/resumed', '/tasks/paused'],
+      ...['/tasks/exit', '/tasks/delete'],
+    ]);
   });
 
   test.serial('a new daemon knows that a container is paused', async (t) => {

@@ -7,8 +7,10 @@ import (
 	"github.com/containerd/containerd"
 	"github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/containerd/containerd/cio"
+	"github.com/containerd/containerd/containers"
 	"github.com/containerd/containerd/errdefs"
 	"github.com/containerd/containerd/oci"
+	"github.com/containerd/typeurl"
 )
 
 type operation func(context.Context, *program, request, *answer) error
@@ -77,11 +79,38 @@ func forget(ctx context.Context, p *program, r request, _ *answer) error {
 // the two keeps its bundle, finds it again, and believes the shim that answers; containerd's client asks for the state
 // first, and gets no further. Later ones notice by themselves.
 func release(ctx context.Context, p *program, r request, _ *answer) error {
-	_, err := p.client.TaskService().Delete(ctx, &tasks.DeleteTaskRequest{ContainerID: r.Container})
-	if err = errdefs.FromGRPC(err); errdefs.IsNotFound(err) {
-		return nil
+	if err := deleteTask(ctx, p, r); !errdefs.IsNotFound(err) {
+		return err
 	}
-	return err
+	// Of a bundle whose container is gone containerd says the same: ctr removes its container as soon as containerd is
+	// back, and then nobody can remove the bundle, whatever the runtime.
+	record, err := emptyRecord(p, r)
+	if err != nil {
+		return err
+	}
+	if _, err := p.client.ContainerService().Create(ctx, record); errdefs.IsAlreadyExists(err) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if err := deleteTask(ctx, p, r); err != nil && !errdefs.IsNotFound(err) {
+		return err
+	}
+	return p.client.ContainerService().Delete(ctx, r.Container)
+}
+
+func deleteTask(ctx context.Context, p *program, r request) error {
+	_, err := p.client.TaskService().Delete(ctx, &tasks.DeleteTaskRequest{ContainerID: r.Container})
+	return errdefs.FromGRPC(err)
+}
+
+func emptyRecord(p *program, r request) (containers.Container, error) {
+	spec, err := typeurl.MarshalAny(&oci.Spec{})
+	return containers.Container{
+		ID:      r.Container,
+		Runtime: containers.RuntimeInfo{Name: p.runtime},
+		Spec:    spec,
+	}, err
 }
 
 func (p *program) creator(r request) cio.Creator {
