@@ -17,7 +17,8 @@ export class Plan {
   }
 
   append(plan: Plan): this {
-    this.#words.push(...plan.#words);
+    // Not all of them as arguments of one call, of which there may not be so many.
+    for (const word of plan.#words) this.#words.push(word);
     return this;
   }
 

@@ -328,8 +328,15 @@ const MOUNTS: readonly Case[] = [
     edit: (spec) => {
       spec.process['user'] = { uid: 0, gid: 0, additionalGids: Array.from({ length: 70_000 }, (_, gid) => gid) };
     },
+    says: /process\.user\.additionalGids is .*: expected at most 65536 groups/,
+  },
+  {
+    title: 'more descriptors than the kernel allows',
+    edit: (spec) => {
+      spec.process['rlimits'] = [{ type: 'RLIMIT_NOFILE', soft: 1024, hard: 1e12 }];
+    },
     code: Code.Unknown,
-    says: /process\.user\.additionalGids: there are more than 65536 groups/,
+    says: /process\.rlimits\[0\]: cannot set the limit to 1024, and 1000000000000 at most: .*fs\.nr_open/,
   },
 ];
 
@@ -339,6 +346,12 @@ const CGROUPS: readonly Case[] = [
     edit: (spec) => (spec.linux['resources'] = { cpu: { cpus: '4095' } }),
     code: Code.Unknown,
     says: /linux\.resources\.cpu\.cpus: cannot write "4095" to .*cpuset\.cpus/,
+  },
+  {
+    title: 'less memory than its set-up takes',
+    edit: (spec) => (spec.linux['resources'] = { memory: { limit: 4096 } }),
+    code: Code.Unknown,
+    says: /its memory ran out before it was set up: linux\.resources\.memory\.limit is too low/,
   },
   {
     title: 'a name that cannot be a directory',

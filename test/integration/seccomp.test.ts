@@ -52,6 +52,17 @@ test('the container’s own process has it', async (t) => {
 });
 
 if (RUNTIME !== RUNC) {
+  test('a profile that denies everything ends the container', async (t) => {
+    const { task, init } = await fixture.created(t, {
+      args: ['true'],
+      edit: ({ linux }) => {
+        linux['seccomp'] = { defaultAction: 'SCMP_ACT_ERRNO', architectures: ['SCMP_ARCH_X86_64'] };
+      },
+    });
+    await task.start(init);
+    t.true((await task.wait(init)).exitStatus >= 128);
+  });
+
   test('profiles that cannot be are refused with their place', async (t) => {
     const cases: [seccomp: object, text: RegExp][] = [
       [{ defaultAction: 'SCMP_ACT_NOTIFY' }, /linux\.seccomp\.defaultAction is SCMP_ACT_NOTIFY: not supported/],

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -34,6 +35,20 @@ static int fail(struct setup *setup, const char *field, const char *what)
 	return setup_fail(setup, "%s: %s", what, strerror(errno));
 }
 
+static int fail_limit(struct setup *setup, size_t index)
+{
+	static char field[40];
+	const struct rlimit_request *request = &setup->rlimits[index];
+	const char *hint =
+		request->resource == RLIMIT_NOFILE && errno == EPERM ? "; no more than fs.nr_open are allowed" : "";
+
+	snprintf(field, sizeof(field), "process.rlimits[%zu]", index);
+	setup->field = field;
+	return setup_fail(
+		setup, "cannot set the limit to %llu, and %llu at most: %s%s", (unsigned long long)request->soft,
+		(unsigned long long)request->hard, strerror(errno), hint);
+}
+
 static int raise_limits(struct setup *setup)
 {
 	for (size_t i = 0; i < setup->rlimit_count; i++) {
@@ -41,7 +56,7 @@ static int raise_limits(struct setup *setup)
 		struct rlimit limit = {(rlim_t)request->soft, (rlim_t)request->hard};
 
 		if (setrlimit((int)request->resource, &limit) < 0)
-			return fail(setup, "process.rlimits", "cannot set the resource limit");
+			return fail_limit(setup, i);
 	}
 	return 0;
 }

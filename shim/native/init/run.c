@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../common/gate.h"
@@ -30,6 +31,13 @@ static void execute_payload(struct setup *setup)
 	setup_fail(setup, "exec %s: %s", setup->executable, errno == ENOEXEC ? "exec format error" : strerror(errno));
 }
 
+/* A profile may deny even this, and the C library's _exit would try for ever. */
+_Noreturn static void leave(int status)
+{
+	syscall(SYS_exit_group, status);
+	__builtin_trap();
+}
+
 _Noreturn static void execute(struct setup *setup, int report)
 {
 	struct gate_failure failure;
@@ -38,8 +46,8 @@ _Noreturn static void execute(struct setup *setup, int report)
 	execute_payload(setup);
 	failure = describe_failure(setup);
 	if (write(report, &failure, sizeof(failure)) < 0)
-		_exit(EXIT_SETUP_FAILED);
-	_exit(exit_status_of(failure.error));
+		leave(EXIT_SETUP_FAILED);
+	leave(exit_status_of(failure.error));
 }
 
 int run_init(void)

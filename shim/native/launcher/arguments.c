@@ -19,6 +19,7 @@ static const struct flag flags[] = {
 	{"socket", false, offsetof(struct arguments, socket)},
 	{"debug", true, offsetof(struct arguments, debug)},
 	{"v", true, offsetof(struct arguments, version)},
+	{"version", true, offsetof(struct arguments, version)},
 	{"info", true, offsetof(struct arguments, info)},
 	{"h", true, offsetof(struct arguments, help)},
 	{"help", true, offsetof(struct arguments, help)},
@@ -105,5 +106,6 @@ int arguments_parse(int argc, char *const argv[], struct arguments *arguments, s
 	// Arguments after the action are containerd's to add (2.x can): they concern nothing here.
 	if (index < argc)
 		arguments->action = argv[index];
+	arguments->has_more = index + 1 < argc;
 	return 0;
 }

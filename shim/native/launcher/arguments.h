@@ -18,6 +18,7 @@ struct arguments {
 	bool version;
 	bool info;
 	bool help;
+	bool has_more; // arguments behind the action
 };
 
 /**

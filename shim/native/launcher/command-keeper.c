@@ -5,6 +5,8 @@
 #include "host/paths.h"
 #include "keeper-call.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,14 @@ static int print_line(const char *text, struct failure *failure)
 	return 0;
 }
 
+static bool may_ask(const struct paths *paths, struct failure *failure)
+{
+	if (access(paths->keeper_socket, W_OK) == 0 || errno != EACCES)
+		return true;
+	fail(failure, "%s is for root alone: try with sudo", paths->keeper_socket);
+	return false;
+}
+
 int command_reload(struct failure *failure)
 {
 	static struct paths paths;
@@ -36,6 +46,8 @@ int command_reload(struct failure *failure)
 		case KEEPER_ABSENT:
 			break;
 	}
+	if (!may_ask(&paths, failure))
+		return -1;
 	// One that holds the lock is there, whether it answers or not.
 	if (file_exists(paths.keeper_socket))
 		return fail(
@@ -57,5 +69,7 @@ int command_status(struct failure *failure)
 		case KEEPER_ABSENT:
 			break;
 	}
+	if (!may_ask(&paths, failure))
+		return -1;
 	return fail(failure, "no keeper answers on %s: the next container starts one", paths.keeper_socket);
 }

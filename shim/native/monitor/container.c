@@ -111,8 +111,12 @@ static void ended(struct monitor *monitor, int status)
 	if (monitor->ending || monitor->init.phase == PHASE_STOPPED)
 		return;
 	if (monitor->init.phase == PHASE_CREATING && !monitor->init.failed) {
-		errno = ECHILD;
-		monitor_fail(monitor, "the container ended before it was set up");
+		on_oom(monitor);
+		errno = monitor->oom_count > 0 ? ENOMEM : ECHILD;
+		monitor_fail(
+			monitor, monitor->oom_count > 0
+						 ? "its memory ran out before it was set up: linux.resources.memory.limit is too low"
+						 : "the container ended before it was set up");
 	}
 	monitor->ending = true;
 	record_exit(&monitor->init, status);

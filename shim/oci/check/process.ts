@@ -34,11 +34,14 @@ const username: Check<undefined> = (value, at) => {
   return undefined;
 };
 
+/** Linux's NGROUPS_MAX. */
+const MAX_GROUPS = 65_536;
+
 const user = object<User & { username?: undefined }>({
   uid: orElse(id, 0),
   gid: orElse(id, 0),
   umask: optional(integer(0, 0o777)),
-  additionalGids: list(id),
+  additionalGids: and(list(id), (gids) => gids.length <= MAX_GROUPS, `at most ${MAX_GROUPS} groups`),
   username,
 });
 

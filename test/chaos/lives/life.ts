@@ -23,6 +23,10 @@ const SIGKILL = 9;
 const RETRY_MS = 50;
 const BACK_MS = 30_000;
 const LONGEST_NOTE = 200;
+/** containerd's overlay snapshotter, killed before its database had what it made, is in its own way until it cleans up. */
+const SNAPSHOT_LEFT = /failed to rename: rename \S*snapshots\/new-\d+ \S*snapshots\/\d+: file exists/;
+const DEFINE_ATTEMPTS = 20;
+const DEFINE_AGAIN_MS = 500;
 
 const BROKEN =
   /connection|transport|\bEOF\b|closed|closing|unavailable|context canceled|broken pipe|no such file.*sock/i;
@@ -162,9 +166,13 @@ export abstract class Life {
 
   protected async define(args: readonly string[]): Promise<void> {
     let interrupted = false;
-    for (;;) {
+    for (let attempts = 1; ; attempts += 1) {
       const { outcome, answer } = await this.attempt('define', { args });
       if (outcome === 'done') return;
+      if (SNAPSHOT_LEFT.test(answer.message) && attempts < DEFINE_ATTEMPTS) {
+        await sleep(DEFINE_AGAIN_MS);
+        continue;
+      }
       // What there is of it cannot be told from here: containerd's own records of container and snapshot.
       if (interrupted || outcome !== 'restart') throw new Trouble(describe('define', answer));
       interrupted = true;

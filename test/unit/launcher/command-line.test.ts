@@ -8,8 +8,10 @@ import { World } from './support/world.ts';
 
 test('-v prints what containerd’s own shims print', async (t) => {
   const world = await World.create(t);
-  const { stdout } = await world.run(['-v']);
-  t.is(stdout, 'containerd-shim-lxcri-v1:\n  Version:  0.0.0\n  Revision: abcdef\n');
+  for (const flag of ['-v', '--version']) {
+    const { stdout } = await world.run([flag]);
+    t.is(stdout, 'containerd-shim-lxcri-v1:\n  Version:  0.0.0\n  Revision: abcdef\n');
+  }
 });
 
 test('help tells a person what to run', async (t) => {
@@ -30,6 +32,8 @@ test('bad arguments are answered with one line', async (t) => {
     [['-id'], '-id needs a value'],
     [['-debug=maybe', 'start'], 'maybe'],
     [['stop'], 'unknown action "stop"'],
+    [['status', 'extra'], 'status takes no arguments'],
+    [['reload', '-x'], 'reload takes no arguments'],
     [['start'], '-namespace'],
     [['-namespace', 'n', 'delete'], '-id'],
   ] as const) {

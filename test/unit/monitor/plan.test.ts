@@ -40,6 +40,12 @@ test('one plan may be added to another', (t) => {
   t.is(second.toString(), 'order\0x\0');
 });
 
+test('however long that is', (t) => {
+  const long = new Plan();
+  for (let count = 0; count < 200_000; count += 1) long.add('arg', 'x');
+  t.is(new Plan().append(long).toString().length, 200_000 * 'arg\0x\0'.length);
+});
+
 test('the tables of the native programs can be read', (t) => {
   const plan = new Plan().add('field', 'mounts[0]').add('tree', '/x', 1).add('order', 'o');
   t.deepEqual(parsePlan(plan.toString(), 'monitor'), [

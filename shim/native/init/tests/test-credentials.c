@@ -207,10 +207,10 @@ static void a_limit_that_the_kernel_refuses_is_named(void)
 {
 	setup = (struct setup){.may_set_groups = true, .rlimit_count = 1};
 	setup.rlimits[0] = (struct rlimit_request){RLIMIT_NOFILE, 20, 10};
-	fails(EINVAL, "process.rlimits: cannot set the resource limit: ");
+	fails(EINVAL, "process.rlimits[0]: cannot set the limit to ");
 	setup.failure[0] = '\0';
 	setup.rlimits[0] = (struct rlimit_request){1000, 1, 1};
-	fails(EINVAL, "process.rlimits: ");
+	fails(EINVAL, "process.rlimits[0]: ");
 }
 
 static void no_new_privileges_is_set_for_good(void)
