@@ -1,0 +1,88 @@
+import { Random } from '../chaos/random.ts';
+import { ByteSink } from './byte-sink.ts';
+import { carryOut, type Exchange } from './exchange.ts';
+import type { FrameSource, FrameWriter } from './frames.ts';
+import { frameOf } from './frame-of.ts';
+import { writeHttp2, writePreface } from './http2.ts';
+import type { Findings } from './findings.ts';
+import type { SeedMessage } from './seed-messages.ts';
+
+/** Where a batch goes, and what it is made of. */
+export interface BatchWorld {
+  readonly socketPath: string;
+  readonly source: FrameSource;
+  readonly messages: readonly [SeedMessage, ...SeedMessage[]];
+  readonly findings: Findings;
+  readonly seed: number;
+}
+
+/** Connections that send whole frames, all at once. */
+const WHOLE_LANES = 4;
+const BROKEN_SHARE = 0.08;
+const HTTP2_SHARE = 0.01;
+/** Frames of a connection that sends broken ones: it ends at the first of them. */
+const BROKEN_LENGTH = 20;
+const HTTP2_LENGTH = 20;
+/** Of the connections with broken frames. */
+const VANISHING = 0.2;
+const PATIENCE_MS = 10_000;
+
+/** Sends so many frames over several connections at once; all of them are over afterwards. @returns what went out. */
+export async function runBatch(world: BatchWorld, batch: number, frames: number): Promise<Exchange[]> {
+  const broken = repeatedly(Math.round(frames * BROKEN_SHARE), BROKEN_LENGTH);
+  const http2 = repeatedly(Math.round(frames * HTTP2_SHARE), HTTP2_LENGTH);
+  const whole = Math.ceil((frames * (1 - BROKEN_SHARE - HTTP2_SHARE)) / WHOLE_LANES);
+  const lanes = [
+    ...Array.from({ length: WHOLE_LANES }, (_, lane) => [() => wholeExchange(world, `${batch}-whole-${lane}`, whole)]),
+    broken.map((length, index) => () => brokenExchange(world, `${batch}-broken-${index}`, length)),
+    http2.map((length, index) => () => http2Exchange(world, `${batch}-http2-${index}`, length)),
+  ];
+  const sent = await Promise.all(lanes.map((lane) => oneByOne(world, lane)));
+  return sent.flat();
+}
+
+async function oneByOne(world: BatchWorld, lane: readonly (() => Exchange)[]): Promise<Exchange[]> {
+  const sent: Exchange[] = [];
+  for (const make of lane) {
+    const exchange = make();
+    sent.push(exchange);
+    for (const { stream, why } of await carryOut(world.socketPath, exchange, PATIENCE_MS)) {
+      const frame = exchange.expected === undefined ? undefined : frameOf(exchange.bytes, stream);
+      await world.findings.frames(exchange, why, frame);
+    }
+  }
+  return sent;
+}
+
+/** So many in pieces of `most`. */
+function repeatedly(count: number, most: number): number[] {
+  return Array.from({ length: Math.ceil(count / most) }, (_, index) => Math.min(most, count - index * most));
+}
+
+function wholeExchange({ seed, source }: BatchWorld, name: string, frames: number): Exchange {
+  const { bytes, answered } = write(new Random(seed, name), source.whole(), frames);
+  return { name, bytes, frames, expected: answered, vanishes: false, isHttp2: false };
+}
+
+function brokenExchange({ seed, source }: BatchWorld, name: string, frames: number): Exchange {
+  const random = new Random(seed, name);
+  const { bytes } = write(random, source.broken(), frames);
+  return { name, bytes, frames, expected: undefined, vanishes: random.chance(VANISHING), isHttp2: false };
+}
+
+function write(random: Random, writer: FrameWriter, frames: number): { bytes: Buffer; answered: number } {
+  const sink = new ByteSink();
+  let answered = 0;
+  for (let index = 0; index < frames; index += 1) if (writer(random, sink)) answered += 1;
+  return { bytes: sink.copy(), answered };
+}
+
+function http2Exchange({ seed, messages }: BatchWorld, name: string, frames: number): Exchange {
+  const random = new Random(seed, name);
+  const sink = new ByteSink();
+  writePreface(random, sink);
+  for (let done = 0, stream = 1; done < frames; stream += 2) {
+    done += writeHttp2(random, random.pick(messages), sink, stream);
+  }
+  return { name, bytes: sink.copy(), frames, expected: undefined, vanishes: random.chance(VANISHING), isHttp2: true };
+}
