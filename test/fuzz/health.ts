@@ -46,10 +46,16 @@ export class Health {
     return this.#daemon;
   }
 
-  /** Asks whether all is as it was in the beginning. @returns what is not. */
+  /** Asks whether all is as it was in the beginning, while no other client is there. @returns what is not. */
   async check(): Promise<string[]> {
-    const wrong = [...(await this.#askForState()), ...(await this.#lookAtProcesses())];
-    return wrong;
+    const wrong = await this.checkAmongOthers();
+    const status = await this.#settle().catch((error: unknown) => String(error));
+    return status === undefined ? wrong : [...wrong, status];
+  }
+
+  /** The same, but for what the keeper holds for others. */
+  async checkAmongOthers(): Promise<string[]> {
+    return [...(await this.#askForState()), ...(await this.#lookAtProcesses())];
   }
 
   async #askForState(): Promise<string[]> {
@@ -71,8 +77,6 @@ export class Health {
   /** A new daemon or keeper is told once. */
   async #lookAtProcesses(): Promise<string[]> {
     const wrong: string[] = [];
-    const status = await this.#settledStatus().catch((error: unknown) => String(error));
-    if (typeof status === 'string') wrong.push(status);
     const { daemon, keeper } = await keeperStatus(this.#host.runDir).catch(() => ({ daemon: 0, keeper: 0 }));
     if (daemon !== this.#daemon) wrong.push(`the daemon was ${this.#daemon} and is ${daemon}: it ended`);
     if (keeper !== this.#keeper) wrong.push(`the keeper was ${this.#keeper} and is ${keeper}: it ended`);
@@ -83,7 +87,7 @@ export class Health {
   }
 
   /** Clients that are gone leave nothing with the keeper. */
-  async #settledStatus(): Promise<void> {
+  async #settle(): Promise<void> {
     await eventually(
       async () => {
         const { requests, connections } = await keeperStatus(this.#host.runDir);

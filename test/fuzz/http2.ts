@@ -9,12 +9,11 @@ const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const DATA = 0;
 const HEADERS = 1;
 const SETTINGS = 4;
-const LAST_TYPE = 9;
 
 const END_STREAM = 1;
 const END_HEADERS = 4;
-/** Of HTTP/2, before its data. */
-const HEADER_BYTES = 9;
+/** Ten calls have to pass through the window of a connection, which has 65,535 bytes in the beginning. */
+const MOST_DATA = 6000;
 
 /** What gRPC asks with, without a table or Huffman's code: RFC 7541, section 6. */
 function fields({ service, method }: SeedMessage): Buffer {
@@ -35,19 +34,18 @@ export function writePreface(random: Random, sink: ByteSink): void {
   if (random.chance(0.3)) sink.set(start + random.between(1, PREFACE.length - 1), random.between(0, 255));
 }
 
-/** A call over gRPC, with whatever may be wrong with it. @returns how many frames it has. */
-export function writeHttp2(random: Random, message: SeedMessage, sink: ByteSink, stream: number): number {
-  const payload = mutated(random, message.payload);
+/**
+ * A call over gRPC whose message is mutated. HTTP/2 itself is not broken any further: Node 20 never closes a connection
+ * that it gave up with a GOAWAY of its own, even if the peer is gone, and no program can tell (docs/testing-chaos.md).
+ */
+export function writeHttp2(random: Random, message: SeedMessage, sink: ByteSink, stream: number): void {
+  const payload = mutated(random, message.payload).subarray(0, MOST_DATA);
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(payload.length, 1);
-  const headers = random.chance(0.2) ? mutated(random, fields(message)) : fields(message);
+  if (random.chance(0.1)) prefix[random.between(0, 4)] = random.between(0, 255);
   const data = random.chance(0.1) ? payload : Buffer.concat([prefix, payload]);
-  if (random.chance(0.1)) frame(sink, anything(random, data));
-  const start = sink.length;
-  frame(sink, { type: HEADERS, flags: END_HEADERS, stream, data: headers });
-  frame(sink, { type: DATA, flags: END_STREAM, stream, data: data.subarray(0, 16_000) });
-  if (random.chance(0.1)) sink.set(start + random.between(0, HEADER_BYTES - 1), random.between(0, 255));
-  return 2;
+  frame(sink, { type: HEADERS, flags: END_HEADERS, stream, data: fields(message) });
+  frame(sink, { type: DATA, flags: END_STREAM, stream, data });
 }
 
 interface Http2Frame {
@@ -65,13 +63,6 @@ function frame(sink: ByteSink, { type, flags, stream, data }: Http2Frame): void 
   sink.byte(flags);
   sink.uint32(stream);
   sink.bytes(data);
-}
-
-/** Frames of all types, of which most are wrong here. */
-function anything(random: Random, data: Buffer): Http2Frame {
-  const type = random.between(0, LAST_TYPE + 2);
-  const size = random.pick([0, 1, 4, 5, 6, 8, 12, 100]);
-  return { type, flags: random.between(0, 255), stream: random.between(0, 9), data: data.subarray(0, size) };
 }
 
 function mutated(random: Random, bytes: Buffer): Buffer {

@@ -65,7 +65,8 @@ function remove(random: Random, source: Uint8Array, sink: ByteSink): void {
 
 /** The last of several equal fields counts, but of messages, which are merged. */
 function repeat(random: Random, source: Uint8Array, sink: ByteSink): void {
-  for (let count = source.length < 1000 && random.chance(0.01) ? 200 : random.between(2, 4); count > 0; count -= 1) sink.bytes(source);
+  for (let count = source.length < 1000 && random.chance(0.01) ? 200 : random.between(2, 4); count > 0; count -= 1)
+    sink.bytes(source);
 }
 
 function insertVarint(random: Random, source: Uint8Array, sink: ByteSink): void {
