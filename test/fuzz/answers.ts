@@ -18,11 +18,25 @@ const ALLOWED = /^ttrpc: error unmarshalling payload/;
 /** Messages have at most 4096 characters, and the resident's state not so many. */
 const LONGEST = 16_384;
 
+/** How many answers there were, by their code's name. */
+export type AnswerTally = Record<string, number>;
+
+/** By number. */
+const CODE_NAMES = new Map<number, string>(Object.entries(Code).map(([name, code]) => [code, name]));
+
+export const codeName = (code: number) => CODE_NAMES.get(code) ?? `code ${code}`;
+
 /** Counts the answers of a connection, and finds those that must not be. */
 export class Answers {
   readonly bad: BadAnswer[] = [];
   #count = 0;
+  readonly #tally: AnswerTally;
   readonly #parser = new FrameParser();
+
+  /** `tally` is that of the whole run. */
+  constructor(tally: AnswerTally) {
+    this.#tally = tally;
+  }
 
   get count(): number {
     return this.#count;
@@ -33,7 +47,10 @@ export class Answers {
     this.#parser.push(chunk);
     for (let frame = this.#parser.next(); frame !== undefined; frame = this.#parser.next()) {
       this.#count += 1;
-      const why = objection(frame);
+      const code = codeOf(frame.data);
+      const name = codeName(code);
+      this.#tally[name] = (this.#tally[name] ?? 0) + 1;
+      const why = objection(frame, code);
       if (why !== undefined) this.bad.push({ stream: frame.streamId, why });
     }
   }
@@ -43,10 +60,10 @@ export class Answers {
   }
 }
 
-function objection({ type, length, data }: Frame): string | undefined {
+function objection({ type, length, data }: Frame, code: number): string | undefined {
   if (type !== MessageType.Response) return `an answer of type ${type}`;
   if (length > LONGEST) return `an answer of ${length} bytes`;
-  if (!FAULTS.has(codeOf(data))) return undefined;
+  if (!FAULTS.has(code)) return undefined;
   const { status } = decodeResponse(data);
   if (status === undefined || ALLOWED.test(status.message)) return undefined;
   return `answered with code ${status.code}: ${status.message}`;

@@ -1,5 +1,6 @@
 import { Random } from '../chaos/random.ts';
 import { ByteSink } from './byte-sink.ts';
+import type { AnswerTally } from './answers.ts';
 import { carryOut, type Exchange } from './exchange.ts';
 import type { FrameSource, FrameWriter } from './frames.ts';
 import { frameOf } from './frame-of.ts';
@@ -13,6 +14,7 @@ export interface BatchWorld {
   readonly source: FrameSource;
   readonly messages: readonly [SeedMessage, ...SeedMessage[]];
   readonly findings: Findings;
+  readonly tally: AnswerTally;
   readonly seed: number;
 }
 
@@ -31,9 +33,10 @@ const PATIENCE_MS = 10_000;
 export async function runBatch(world: BatchWorld, batch: number, frames: number): Promise<Exchange[]> {
   const broken = repeatedly(Math.round(frames * BROKEN_SHARE), BROKEN_LENGTH);
   const http2 = repeatedly(Math.round(frames * HTTP2_SHARE), HTTP2_LENGTH);
-  const whole = Math.ceil((frames * (1 - BROKEN_SHARE - HTTP2_SHARE)) / WHOLE_LANES);
+  const rest = frames - total(broken) - total(http2);
+  const whole = repeatedly(rest, Math.max(1, Math.ceil(rest / WHOLE_LANES)));
   const lanes = [
-    ...Array.from({ length: WHOLE_LANES }, (_, lane) => [() => wholeExchange(world, `${batch}-whole-${lane}`, whole)]),
+    ...whole.map((length, lane) => [() => wholeExchange(world, `${batch}-whole-${lane}`, length)]),
     broken.map((length, index) => () => brokenExchange(world, `${batch}-broken-${index}`, length)),
     http2.map((length, index) => () => http2Exchange(world, `${batch}-http2-${index}`, length)),
   ];
@@ -46,7 +49,7 @@ async function oneByOne(world: BatchWorld, lane: readonly (() => Exchange)[]): P
   for (const make of lane) {
     const exchange = make();
     sent.push(exchange);
-    for (const { stream, why } of await carryOut(world.socketPath, exchange, PATIENCE_MS)) {
+    for (const { stream, why } of await carryOut(world.socketPath, exchange, PATIENCE_MS, world.tally)) {
       const frame = exchange.expected === undefined ? undefined : frameOf(exchange.bytes, stream);
       await world.findings.frames(exchange, why, frame);
     }
@@ -58,6 +61,8 @@ async function oneByOne(world: BatchWorld, lane: readonly (() => Exchange)[]): P
 function repeatedly(count: number, most: number): number[] {
   return Array.from({ length: Math.ceil(count / most) }, (_, index) => Math.min(most, count - index * most));
 }
+
+const total = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
 
 function wholeExchange({ seed, source }: BatchWorld, name: string, frames: number): Exchange {
   const { bytes, answered } = write(new Random(seed, name), source.whole(), frames);

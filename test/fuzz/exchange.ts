@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { Answers, type BadAnswer } from './answers.ts';
+import { Answers, type AnswerTally, type BadAnswer } from './answers.ts';
 
 /** What is sent over one connection, and what is to come of it. */
 export interface Exchange {
@@ -14,10 +14,15 @@ export interface Exchange {
   readonly isHttp2: boolean;
 }
 
-/** @returns what was wrong: nothing, if all is well. */
-export async function carryOut(socketPath: string, exchange: Exchange, patienceMs: number): Promise<BadAnswer[]> {
+/** Counts the answers in `tally`. @returns what was wrong: nothing, if all is well. */
+export async function carryOut(
+  socketPath: string,
+  exchange: Exchange,
+  patienceMs: number,
+  tally: AnswerTally,
+): Promise<BadAnswer[]> {
   const socket = connect(socketPath);
-  const answers = new Answers();
+  const answers = new Answers(tally);
   const wrong: BadAnswer[] = [];
   const complain = (why: string) => wrong.push({ stream: 0, why });
   const told = listen(socket, answers, exchange, complain);

@@ -6,6 +6,7 @@ import { toServiceClient, type ServiceClient } from '../../shim/ttrpc/typed-serv
 import { Random } from '../chaos/random.ts';
 import type { Bundle } from '../support/shim-bundle.ts';
 import { createRequest, type ShimHost } from '../support/shim-host.ts';
+import { codeName, type AnswerTally } from './answers.ts';
 import type { Findings } from './findings.ts';
 import type { Health } from './health.ts';
 import { mutateConfig } from './mutate-config.ts';
@@ -15,7 +16,7 @@ export interface ConfigsProgress {
   /** Containers that came of them. */
   created: number;
   /** Refusals by their codes. */
-  readonly refused: Record<string, number>;
+  readonly refused: AnswerTally;
   ms: number;
 }
 
@@ -80,7 +81,7 @@ async function tryConfig(
       progress.created += 1;
       return await end(task, bundle.id);
     }
-    const name = nameOf(refusal);
+    const name = codeName(refusal.code);
     progress.refused[name] = (progress.refused[name] ?? 0) + 1;
     return objections(refusal);
   } finally {
@@ -98,13 +99,10 @@ async function renewLayer({ dir }: Bundle): Promise<void> {
 
 const asError = (error: unknown) => StatusError.from(error);
 
-const nameOf = ({ code }: StatusError) =>
-  Object.entries(Code).find(([, value]) => value === code)?.[0] ?? `code ${code}`;
-
 function objections(refusal: StatusError): string[] {
   const { code, message } = refusal;
   const wrong: string[] = [];
-  const said = `Create is refused with ${nameOf(refusal)}: ${message.slice(0, 500)}`;
+  const said = `Create is refused with ${codeName(refusal.code)}: ${message.slice(0, 500)}`;
   const isFault = code === Code.Unknown || code === Code.Internal;
   if (isFault && !CREATE_FAILED.test(message)) wrong.push(said);
   if (code === Code.DeadlineExceeded || code === Code.Unavailable || code === Code.AlreadyExists) wrong.push(said);

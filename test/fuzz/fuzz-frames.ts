@@ -1,3 +1,4 @@
+import type { AnswerTally } from './answers.ts';
 import { runBatch, type BatchWorld } from './batch.ts';
 import type { Exchange } from './exchange.ts';
 import { takeSample, type GrowthSample } from './growth.ts';
@@ -11,6 +12,8 @@ const MOST_SAMPLES = 50;
 
 export interface FramesProgress {
   frames: number;
+  /** What was answered over ttrpc. */
+  readonly answers: AnswerTally;
   ms: number;
 }
 

@@ -6,12 +6,11 @@ const number = (value: number) => (Math.abs(value) >= 100 ? value.toFixed(0) : v
 
 /** A table for people, and what was found. */
 export function fuzzReport({ seed, frames, configs, growth, findings }: FuzzResult, again: string): string {
-  const refusals = Object.entries(configs.refused).map(([name, count]) => `${count} ${name}`);
   const wrong = [...growth.filter(({ tooSteep }) => tooSteep).map(complain), ...findings.flatMap(describe)];
   return [
     `seed ${seed}`,
-    `${frames.frames} frames, ${perSecond(frames.frames, frames.ms)} a second`,
-    `${configs.configs} configs, ${perSecond(configs.configs, configs.ms)} a second: ${[`${configs.created} containers`, ...refusals].join(', ')}`,
+    `${frames.frames} frames, ${perSecond(frames.frames, frames.ms)} a second; answers: ${list(frames.answers)}`,
+    `${configs.configs} configs, ${perSecond(configs.configs, configs.ms)} a second: ${list({ containers: configs.created, ...configs.refused })}`,
     '',
     row('', 'half-way', 'last', 'in 1,000 frames', 'bound'),
     ...growth.map(({ name, unit, first, last, slope, error, bound }) =>
@@ -29,6 +28,11 @@ export function fuzzReport({ seed, frames, configs, growth, findings }: FuzzResu
 /** Whether there is nothing to find fault with. */
 export const isClean = ({ growth, findings }: FuzzResult) =>
   findings.length === 0 && growth.every(({ tooSteep }) => !tooSteep);
+
+const list = (counts: Readonly<Record<string, number>>) =>
+  Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ');
 
 const row = (name: string, ...cells: readonly string[]) =>
   [name.padEnd(34), ...cells.map((cell) => cell.padStart(18))].join('');

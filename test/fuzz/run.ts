@@ -54,7 +54,7 @@ class FuzzRun {
   readonly findings: Findings;
   readonly #host: ShimHost;
   readonly #options: FuzzOptions;
-  readonly #frames: FramesProgress = { frames: 0, ms: 0 };
+  readonly #frames: FramesProgress = { frames: 0, answers: {}, ms: 0 };
   readonly #configs: ConfigsProgress = { configs: 0, created: 0, refused: {}, ms: 0 };
   #growth: readonly Growth[] = [];
 
@@ -101,6 +101,7 @@ class FuzzRun {
       source: new FrameSource(messages),
       messages,
       findings: this.findings,
+      tally: this.#frames.answers,
       seed: this.#options.seed,
     };
     const samples = await fuzzFrames(world, health, this.#options.frames, this.#frames, signal);
