@@ -4,6 +4,7 @@ import type { AnswerTally } from './answers.ts';
 import { carryOut, type Exchange } from './exchange.ts';
 import type { FrameSource, FrameWriter } from './frames.ts';
 import { frameOf } from './frame-of.ts';
+import type { Health } from './health.ts';
 import { writeHttp2, writePreface } from './http2.ts';
 import type { Findings } from './findings.ts';
 import type { SeedMessage } from './seed-messages.ts';
@@ -14,6 +15,7 @@ export interface BatchWorld {
   readonly source: FrameSource;
   readonly messages: readonly [SeedMessage, ...SeedMessage[]];
   readonly findings: Findings;
+  readonly health: Health;
   readonly tally: AnswerTally;
   readonly seed: number;
 }
@@ -27,6 +29,7 @@ const BROKEN_LENGTH = 20;
 const HTTP2_LENGTH = 20;
 /** Of the connections with broken frames. */
 const VANISHING = 0.2;
+const HTTP2_FIRST_BYTE = 'P'.charCodeAt(0);
 const PATIENCE_MS = 10_000;
 
 /** Sends so many frames over several connections at once; all of them are over afterwards. @returns what went out. */
@@ -47,12 +50,15 @@ export async function runBatch(world: BatchWorld, batch: number, frames: number)
 async function oneByOne(world: BatchWorld, lane: readonly (() => Exchange)[]): Promise<Exchange[]> {
   const sent: Exchange[] = [];
   for (const make of lane) {
+    if (world.findings.areEnough || world.health.isBroken) break;
     const exchange = make();
     sent.push(exchange);
-    for (const { stream, why } of await carryOut(world.socketPath, exchange, PATIENCE_MS, world.tally)) {
+    const wrong = await carryOut(world.socketPath, exchange, PATIENCE_MS, world.tally);
+    for (const { stream, why } of wrong) {
       const frame = exchange.expected === undefined ? undefined : frameOf(exchange.bytes, stream);
       await world.findings.frames(exchange, why, frame);
     }
+    if (wrong.length > 0) await world.health.askForState();
   }
   return sent;
 }
@@ -72,7 +78,9 @@ function wholeExchange({ seed, source }: BatchWorld, name: string, frames: numbe
 function brokenExchange({ seed, source }: BatchWorld, name: string, frames: number): Exchange {
   const random = new Random(seed, name);
   const { bytes } = write(random, source.broken(), frames);
-  return { name, bytes, frames, expected: undefined, vanishes: random.chance(VANISHING), isHttp2: false };
+  // Garbage may begin like HTTP/2, and is then answered like it.
+  const isHttp2 = bytes[0] === HTTP2_FIRST_BYTE;
+  return { name, bytes, frames, expected: undefined, vanishes: random.chance(VANISHING), isHttp2 };
 }
 
 function write(random: Random, writer: FrameWriter, frames: number): { bytes: Buffer; answered: number } {

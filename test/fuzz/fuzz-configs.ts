@@ -44,12 +44,14 @@ export async function fuzzConfigs(
   progress: ConfigsProgress,
   signal: AbortSignal,
 ): Promise<void> {
+  const { findings, health } = world;
+  const isOver = () => signal.aborted || findings.areEnough || health.isBroken;
   const started = Date.now();
   let next = 0;
   const lanes = Array.from({ length: Math.min(LANES, total) }, async () => {
     const bundle = await world.host.makeBundle({ args: ['sleep', '1000'] });
     const sound = await readFile(configOf(bundle), 'utf8');
-    while (next < total && !signal.aborted && !world.findings.areEnough) {
+    while (next < total && !isOver()) {
       const number = (next += 1);
       const config = mutateConfig(new Random(world.seed, `config ${number}`), sound);
       const wrong = await tryConfig(world, bundle, config, progress);

@@ -2,7 +2,6 @@ import type { AnswerTally } from './answers.ts';
 import { runBatch, type BatchWorld } from './batch.ts';
 import type { Exchange } from './exchange.ts';
 import { takeSample, type GrowthSample } from './growth.ts';
-import type { Health } from './health.ts';
 
 /** Frames between two looks at the daemon. */
 const BATCH = 10_000;
@@ -20,17 +19,18 @@ export interface FramesProgress {
 /** Batch after batch, until there were so many frames; after each, all has to be as it was. */
 export async function fuzzFrames(
   world: BatchWorld,
-  health: Health,
   total: number,
   progress: FramesProgress,
   signal: AbortSignal,
 ): Promise<GrowthSample[]> {
+  const { health, findings } = world;
+  const isOver = () => signal.aborted || findings.areEnough || health.isBroken;
   const size = Math.max(1, Math.min(BATCH, Math.ceil(total / LEAST_BATCHES)));
   const batches = Math.ceil(total / size);
   const sampleEvery = Math.ceil(batches / MOST_SAMPLES);
   const samples: GrowthSample[] = [];
   const started = Date.now();
-  for (let batch = 0; batch < batches && !signal.aborted && !world.findings.areEnough; batch += 1) {
+  for (let batch = 0; batch < batches && !isOver(); batch += 1) {
     const sent = await runBatch(world, batch, Math.min(size, total - progress.frames));
     progress.frames += sent.reduce((sum, { frames }) => sum + frames, 0);
     progress.ms = Date.now() - started;

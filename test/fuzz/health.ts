@@ -16,6 +16,7 @@ export class Health {
   readonly #connections: number;
   #keeper: number;
   #daemon: number;
+  #isBroken = false;
 
   private constructor(
     host: ShimHost,
@@ -38,6 +39,11 @@ export class Health {
     return new Health(host, shim, pid, await keeperStatus(host.runDir));
   }
 
+  /** Whether State was not answered: then nothing else will be. */
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
   get keeper(): number {
     return this.#keeper;
   }
@@ -55,10 +61,11 @@ export class Health {
 
   /** The same, but for what the keeper holds for others. */
   async checkAmongOthers(): Promise<string[]> {
-    return [...(await this.#askForState()), ...(await this.#lookAtProcesses())];
+    return [...(await this.askForState()), ...(await this.#lookAtProcesses())];
   }
 
-  async #askForState(): Promise<string[]> {
+  /** Only whether the daemon answers. */
+  async askForState(): Promise<string[]> {
     const { bundle, address } = this.shim;
     const client = await this.#host.connect(address).catch((error: unknown) => String(error));
     if (typeof client === 'string') return [`nobody takes a connection: ${client}`];
@@ -68,6 +75,7 @@ export class Health {
       if (pid === this.#resident && status === Status.RUNNING) return [];
       return [`State of the resident says pid ${pid} (was ${this.#resident}), status ${status}`];
     } catch (error) {
+      this.#isBroken = true;
       return [`State of the resident failed: ${String(error)}`];
     } finally {
       client.close();

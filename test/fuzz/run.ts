@@ -101,10 +101,11 @@ class FuzzRun {
       source: new FrameSource(messages),
       messages,
       findings: this.findings,
+      health,
       tally: this.#frames.answers,
       seed: this.#options.seed,
     };
-    const samples = await fuzzFrames(world, health, this.#options.frames, this.#frames, signal);
+    const samples = await fuzzFrames(world, this.#options.frames, this.#frames, signal);
     this.#growth = judgeGrowth(samples);
   }
 }
