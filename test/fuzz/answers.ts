@@ -29,6 +29,7 @@ export const codeName = (code: number) => CODE_NAMES.get(code) ?? `code ${code}`
 /** Counts the answers of a connection, and finds those that must not be. */
 export class Answers {
   readonly bad: BadAnswer[] = [];
+  readonly streams = new Set<number>();
   #count = 0;
   readonly #tally: AnswerTally;
   readonly #parser = new FrameParser();
@@ -47,6 +48,7 @@ export class Answers {
     this.#parser.push(chunk);
     for (let frame = this.#parser.next(); frame !== undefined; frame = this.#parser.next()) {
       this.#count += 1;
+      this.streams.add(frame.streamId);
       const code = codeOf(frame.data);
       const name = codeName(code);
       this.#tally[name] = (this.#tally[name] ?? 0) + 1;

@@ -3,7 +3,6 @@ import { ByteSink } from './byte-sink.ts';
 import type { AnswerTally } from './answers.ts';
 import { carryOut, type Exchange } from './exchange.ts';
 import type { FrameSource, FrameWriter } from './frames.ts';
-import { frameOf } from './frame-of.ts';
 import type { Health } from './health.ts';
 import { writeHttp2, writePreface } from './http2.ts';
 import type { Findings } from './findings.ts';
@@ -54,10 +53,7 @@ async function oneByOne(world: BatchWorld, lane: readonly (() => Exchange)[]): P
     const exchange = make();
     sent.push(exchange);
     const wrong = await carryOut(world.socketPath, exchange, PATIENCE_MS, world.tally);
-    for (const { stream, why } of wrong) {
-      const frame = exchange.expected === undefined ? undefined : frameOf(exchange.bytes, stream);
-      await world.findings.frames(exchange, why, frame);
-    }
+    for (const { why, frame } of wrong) await world.findings.frames(exchange, why, frame);
     if (wrong.length > 0) await world.health.askForState();
   }
   return sent;

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
-import { Answers, type AnswerTally, type BadAnswer } from './answers.ts';
+import { Answers, type AnswerTally } from './answers.ts';
+import { frameOf, unansweredIn } from './frame-of.ts';
 
 /** What is sent over one connection, and what is to come of it. */
 export interface Exchange {
@@ -14,24 +15,30 @@ export interface Exchange {
   readonly isHttp2: boolean;
 }
 
+/** What was wrong, and the frame that is to blame, if it is known. */
+export interface Objection {
+  readonly why: string;
+  readonly frame?: Buffer | undefined;
+}
+
 /** Counts the answers in `tally`. @returns what was wrong: nothing, if all is well. */
 export async function carryOut(
   socketPath: string,
   exchange: Exchange,
   patienceMs: number,
   tally: AnswerTally,
-): Promise<BadAnswer[]> {
+): Promise<Objection[]> {
   const socket = connect(socketPath);
   const answers = new Answers(tally);
-  const wrong: BadAnswer[] = [];
-  const complain = (why: string) => wrong.push({ stream: 0, why });
+  const wrong: Objection[] = [];
+  const complain = (why: string) => wrong.push({ why });
   const told = listen(socket, answers, exchange, complain);
   socket.write(exchange.bytes, () => {
     if (exchange.vanishes) socket.destroy();
   });
   if (!exchange.vanishes) {
     if (exchange.expected === undefined) socket.end();
-    else await allAnswered(socket, answers, exchange.expected, patienceMs, complain);
+    else wrong.push(...(await untilAnswered(socket, answers, exchange, patienceMs)));
   }
   socket.end();
   if (!(await within(patienceMs, told.closed))) complain(`the connection was not closed within ${patienceMs} ms`);
@@ -39,7 +46,13 @@ export async function carryOut(
   const { expected } = exchange;
   if (expected !== undefined && answers.count > expected) complain(`${answers.count - expected} answers too many`);
   if (expected !== undefined && answers.insideFrame) complain('the last answer was cut');
-  return [...answers.bad, ...wrong];
+  // Where a frame is broken, nobody can say where the next one begins.
+  const isWhole = expected !== undefined;
+  const bad = answers.bad.map(({ stream, why }) => ({
+    why,
+    frame: isWhole ? frameOf(exchange.bytes, stream) : undefined,
+  }));
+  return [...bad, ...wrong];
 }
 
 function listen(socket: Socket, answers: Answers, { isHttp2 }: Exchange, complain: (why: string) => void) {
@@ -63,26 +76,25 @@ function listen(socket: Socket, answers: Answers, { isHttp2 }: Exchange, complai
 }
 
 /** As long as answers come there is no hurry. */
-async function allAnswered(
+async function untilAnswered(
   socket: Socket,
   answers: Answers,
-  expected: number,
+  { expected = 0, bytes }: Exchange,
   patienceMs: number,
-  complain: (why: string) => void,
-): Promise<void> {
+): Promise<Objection[]> {
   let seen = -1;
   let since = Date.now();
-  while (answers.count < expected && !socket.closed) {
+  while (answers.count < expected && !socket.closed && Date.now() - since <= patienceMs) {
     if (answers.count > seen) {
       seen = answers.count;
       since = Date.now();
-    } else if (Date.now() - since > patienceMs) {
-      complain(`${expected - seen} of ${expected} requests were not answered within ${patienceMs} ms`);
-      return;
     }
     await nextEvent(socket);
   }
-  if (answers.count < expected) complain(`closed with ${expected - answers.count} of ${expected} requests unanswered`);
+  if (answers.count >= expected) return [];
+  const how = socket.closed ? 'when the connection was closed' : `within ${patienceMs} ms`;
+  const why = `${expected - answers.count} of ${expected} requests were not answered ${how}; here is the first of them`;
+  return [{ why, frame: unansweredIn(bytes, answers.streams) }];
 }
 
 /** Something came, or the connection closed, or a moment passed. */

@@ -22,6 +22,9 @@ export const METRICS: readonly Metric[] = [
 /** With fewer frames the daemon's heap still fills up; descriptors are judged all the same. */
 const ENOUGH_FOR_MEMORY = 200_000;
 
+/** So many descriptors come and go with what is opened once. */
+const FEW_DESCRIPTORS = 3;
+
 /** The last half counts. */
 const WARM_UP = 0.5;
 
@@ -47,7 +50,16 @@ export function judgeGrowth(samples: readonly GrowthSample[]): Growth[] {
   return METRICS.map((metric) => {
     const points = counted.map(({ done, values }) => ({ x: done / 1000, y: values[metric.name] ?? 0 }));
     const growth = growthOf(metric, points);
-    return { ...growth, tooSteep: growth.tooSteep && (isLong || metric.unit !== 'KiB') };
+    const matters = metric.unit === 'KiB' ? isLong : growth.last - growth.first > FEW_DESCRIPTORS;
+    return { ...growth, tooSteep: growth.tooSteep && matters };
+  });
+}
+
+/** What has come to be open between two samples, and should not have. */
+export function newDescriptors(before: GrowthSample, after: GrowthSample): string[] {
+  return METRICS.filter(({ unit }) => unit !== 'KiB').flatMap(({ name }) => {
+    const [had, has] = [before.values[name] ?? 0, after.values[name] ?? 0];
+    return has - had > FEW_DESCRIPTORS ? [`${name}: ${had} before, ${has} afterwards`] : [];
   });
 }
 

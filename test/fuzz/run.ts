@@ -9,7 +9,7 @@ import { Findings, type Finding } from './findings.ts';
 import { FrameSource } from './frames.ts';
 import { fuzzConfigs, type ConfigsProgress } from './fuzz-configs.ts';
 import { fuzzFrames, type FramesProgress } from './fuzz-frames.ts';
-import { judgeGrowth } from './growth.ts';
+import { judgeGrowth, newDescriptors, takeSample } from './growth.ts';
 import { Health } from './health.ts';
 import { seedMessages } from './seed-messages.ts';
 
@@ -81,16 +81,24 @@ class FuzzRun {
   }
 
   async carryOut(signal: AbortSignal): Promise<void> {
-    const [host, findings, { seed }] = [this.#host, this.findings, this.#options];
+    const [host, findings] = [this.#host, this.findings];
     const empty = path.join(host.dir, 'none');
     await mkdir(empty);
     await refuseBundlesAbove(empty);
     const health = await Health.start(host);
     const before = await traces(host.scope);
     await this.#sendFrames(health, empty, signal);
-    await fuzzConfigs({ host, health, findings, seed }, this.#options.configs, this.#configs, signal);
+    await this.#createContainers(health, signal);
     for (const wrong of await health.check()) findings.add(`at the end: ${wrong}`);
     for (const left of await whatIsLeft(host, before)) findings.add(`left: ${left}`);
+  }
+
+  async #createContainers(health: Health, signal: AbortSignal): Promise<void> {
+    const [host, findings, { seed, configs }] = [this.#host, this.findings, this.#options];
+    const before = await takeSample(0, health);
+    await fuzzConfigs({ host, health, findings, seed }, configs, this.#configs, signal);
+    if (health.isBroken) return;
+    for (const open of newDescriptors(before, await takeSample(configs, health))) findings.add(open);
   }
 
   async #sendFrames(health: Health, empty: string, signal: AbortSignal): Promise<void> {
