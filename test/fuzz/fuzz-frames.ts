@@ -36,7 +36,8 @@ export async function fuzzFrames(
     progress.ms = Date.now() - started;
     await report(world, batch, sent, await health.check());
     const isDue = (batch + 1) % sampleEvery === 0;
-    if (isDue) samples.push(await takeSample(progress.frames, health));
+    const sample = isDue ? await takeSample(progress.frames, health) : undefined;
+    if (sample !== undefined) samples.push(sample);
   }
   return samples;
 }

@@ -28,11 +28,16 @@ const FEW_DESCRIPTORS = 3;
 /** The last half counts. */
 const WARM_UP = 0.5;
 
-/** Taken while nothing is under way. */
-export async function takeSample(
-  done: number,
-  { daemon, keeper }: { readonly daemon: number; readonly keeper: number },
-): Promise<GrowthSample> {
+interface Processes {
+  readonly daemon: number;
+  readonly keeper: number;
+}
+
+/** Taken while nothing is under way; undefined if one of them is gone, which is for others to tell. */
+export const takeSample = (done: number, processes: Processes): Promise<GrowthSample | undefined> =>
+  readSample(done, processes).catch(() => undefined);
+
+async function readSample(done: number, { daemon, keeper }: Processes): Promise<GrowthSample> {
   const values = {
     'memory of the daemon': await privateMemory(daemon),
     'memory of the keeper': await privateMemory(keeper),
@@ -56,7 +61,8 @@ export function judgeGrowth(samples: readonly GrowthSample[]): Growth[] {
 }
 
 /** What has come to be open between two samples, and should not have. */
-export function newDescriptors(before: GrowthSample, after: GrowthSample): string[] {
+export function newDescriptors(before: GrowthSample | undefined, after: GrowthSample | undefined): string[] {
+  if (before === undefined || after === undefined) return [];
   return METRICS.filter(({ unit }) => unit !== 'KiB').flatMap(({ name }) => {
     const [had, has] = [before.values[name] ?? 0, after.values[name] ?? 0];
     return has - had > FEW_DESCRIPTORS ? [`${name}: ${had} before, ${has} afterwards`] : [];

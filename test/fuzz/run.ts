@@ -43,6 +43,8 @@ export async function runFuzz(
   }, PROGRESS_MS);
   try {
     await run.carryOut(signal);
+  } catch (error) {
+    run.findings.add(`the run broke off: ${error instanceof Error ? String(error.stack) : String(error)}`);
   } finally {
     clearInterval(timer);
     for (const forced of await host.stop()) run.findings.add(`had to be ended by force: ${forced}`);
@@ -97,7 +99,6 @@ class FuzzRun {
     const [host, findings, { seed, configs }] = [this.#host, this.findings, this.#options];
     const before = await takeSample(0, health);
     await fuzzConfigs({ host, health, findings, seed }, configs, this.#configs, signal);
-    if (health.isBroken) return;
     for (const open of newDescriptors(before, await takeSample(configs, health))) findings.add(open);
   }
 
