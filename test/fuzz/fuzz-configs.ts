@@ -25,6 +25,14 @@ export interface ConfigWorld {
   readonly health: Health;
   readonly findings: Findings;
   readonly seed: number;
+  /** What there is now and was not there when all began. */
+  readonly leftovers: () => Promise<string[]>;
+}
+
+/** A bundle for one container after the other, and the config.json that it came with. */
+interface Lane {
+  readonly bundle: Bundle;
+  readonly sound: string;
 }
 
 type Task = ServiceClient<typeof TaskDefinition>;
@@ -45,23 +53,48 @@ export async function fuzzConfigs(
   signal: AbortSignal,
 ): Promise<void> {
   const { findings, health } = world;
-  const isOver = () => signal.aborted || findings.areEnough || health.isBroken;
   const started = Date.now();
-  let next = 0;
-  const lanes = Array.from({ length: Math.min(LANES, total) }, async () => {
-    const bundle = await world.host.makeBundle({ args: ['sleep', '1000'] });
-    const sound = await readFile(configOf(bundle), 'utf8');
-    while (next < total && !isOver()) {
-      const number = (next += 1);
+  const lanes = await Promise.all(Array.from({ length: Math.min(LANES, total) }, () => makeLane(world.host)));
+  const isOver = () => signal.aborted || findings.areEnough || health.isBroken;
+  for (let first = 1; first <= total && !isOver(); first += CHECK_EVERY) {
+    const last = Math.min(total, first + CHECK_EVERY - 1);
+    const used = await runRound(world, lanes, { first, last }, progress);
+    progress.ms = Date.now() - started;
+    const wrong = [...(await health.check()), ...(await world.leftovers()).map((left) => `left: ${left}`)];
+    for (const what of wrong) findings.add(`after configs ${first} to ${last}: ${what}`);
+    if (wrong.length === 0) continue;
+    for (const [number, config] of used) await findings.keep(`config-${number}.json`, config);
+  }
+}
+
+async function makeLane(host: ShimHost): Promise<Lane> {
+  const bundle = await host.makeBundle({ args: ['sleep', '1000'] });
+  return { bundle, sound: await readFile(configOf(bundle), 'utf8') };
+}
+
+/** @returns all that were tried, by their numbers. */
+async function runRound(
+  world: ConfigWorld,
+  lanes: readonly Lane[],
+  { first, last }: { readonly first: number; readonly last: number },
+  progress: ConfigsProgress,
+): Promise<Map<number, Buffer>> {
+  const used = new Map<number, Buffer>();
+  let next = first;
+  const all = lanes.map(async ({ bundle, sound }) => {
+    while (next <= last) {
+      const number = next;
+      next += 1;
       const config = mutateConfig(new Random(world.seed, `config ${number}`), sound);
-      const wrong = await tryConfig(world, bundle, config, progress);
-      if (number % CHECK_EVERY === 0) wrong.push(...(await world.health.checkAmongOthers()));
-      for (const why of wrong) await world.findings.config(number, config, why);
+      used.set(number, config);
+      for (const why of await tryConfig(world, bundle, config, progress)) {
+        await world.findings.config(number, config, why);
+      }
       progress.configs += 1;
-      progress.ms = Date.now() - started;
     }
   });
-  await Promise.all(lanes);
+  await Promise.all(all);
+  return used;
 }
 
 const configOf = ({ dir }: Bundle) => path.join(dir, 'config.json');

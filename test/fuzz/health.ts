@@ -39,7 +39,7 @@ export class Health {
     return new Health(host, shim, pid, await keeperStatus(host.runDir));
   }
 
-  /** Whether State was not answered: then nothing else will be. */
+  /** Whether nobody answered State: then nothing else will be answered. */
   get isBroken(): boolean {
     return this.#isBroken;
   }
@@ -54,21 +54,19 @@ export class Health {
 
   /** Asks whether all is as it was in the beginning, while no other client is there. @returns what is not. */
   async check(): Promise<string[]> {
-    const wrong = await this.checkAmongOthers();
-    const status = await this.#settle().catch((error: unknown) => String(error));
-    return status === undefined ? wrong : [...wrong, status];
-  }
-
-  /** The same, but for what the keeper holds for others. */
-  async checkAmongOthers(): Promise<string[]> {
-    return [...(await this.askForState()), ...(await this.#lookAtProcesses())];
+    const wrong = [...(await this.askForState()), ...(await this.#lookAtProcesses())];
+    const unsettled = await this.#settle().catch((error: unknown) => String(error));
+    return unsettled === undefined ? wrong : [...wrong, unsettled];
   }
 
   /** Only whether the daemon answers. */
   async askForState(): Promise<string[]> {
     const { bundle, address } = this.shim;
     const client = await this.#host.connect(address).catch((error: unknown) => String(error));
-    if (typeof client === 'string') return [`nobody takes a connection: ${client}`];
+    if (typeof client === 'string') {
+      this.#isBroken = true;
+      return [`nobody takes a connection: ${client}`];
+    }
     try {
       const task = toServiceClient(TaskDefinition, client);
       const { pid, status } = await task.state({ id: bundle.id, execId: '' }, { timeoutMs: PATIENCE_MS });

@@ -90,15 +90,15 @@ class FuzzRun {
     const health = await Health.start(host);
     const before = await traces(host.scope);
     await this.#sendFrames(health, empty, signal);
-    await this.#createContainers(health, signal);
+    await this.#createContainers(health, () => whatIsLeft(host, before), signal);
     for (const wrong of await health.check()) findings.add(`at the end: ${wrong}`);
-    for (const left of await whatIsLeft(host, before)) findings.add(`left: ${left}`);
+    for (const left of await whatIsLeft(host, before)) findings.add(`left at the end: ${left}`);
   }
 
-  async #createContainers(health: Health, signal: AbortSignal): Promise<void> {
+  async #createContainers(health: Health, leftovers: () => Promise<string[]>, signal: AbortSignal): Promise<void> {
     const [host, findings, { seed, configs }] = [this.#host, this.findings, this.#options];
     const before = await takeSample(0, health);
-    await fuzzConfigs({ host, health, findings, seed }, configs, this.#configs, signal);
+    await fuzzConfigs({ host, health, findings, seed, leftovers }, configs, this.#configs, signal);
     for (const open of newDescriptors(before, await takeSample(configs, health))) findings.add(open);
   }
 
