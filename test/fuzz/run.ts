@@ -9,7 +9,7 @@ import { Findings, type Finding } from './findings.ts';
 import { FrameSource } from './frames.ts';
 import { fuzzConfigs, type ConfigsProgress } from './fuzz-configs.ts';
 import { fuzzFrames, type FramesProgress } from './fuzz-frames.ts';
-import { judgeGrowth, newDescriptors, takeSample } from './growth.ts';
+import { judgeGrowth, newDescriptors, takeSample, type GrowthSample } from './growth.ts';
 import { Health } from './health.ts';
 import { seedMessages } from './seed-messages.ts';
 
@@ -24,6 +24,7 @@ export interface FuzzResult {
   readonly frames: FramesProgress;
   readonly configs: ConfigsProgress;
   readonly growth: readonly Growth[];
+  readonly samples: readonly GrowthSample[];
   readonly findings: readonly Finding[];
 }
 
@@ -58,7 +59,7 @@ class FuzzRun {
   readonly #options: FuzzOptions;
   readonly #frames: FramesProgress = { frames: 0, answers: {}, ms: 0 };
   readonly #configs: ConfigsProgress = { configs: 0, created: 0, refused: {}, ms: 0 };
-  #growth: readonly Growth[] = [];
+  #samples: readonly GrowthSample[] = [];
 
   constructor(host: ShimHost, options: FuzzOptions) {
     this.#host = host;
@@ -78,8 +79,8 @@ class FuzzRun {
 
   get result(): FuzzResult {
     const { seed } = this.#options;
-    const [frames, configs, growth] = [this.#frames, this.#configs, this.#growth];
-    return { seed, frames, configs, growth, findings: this.findings.all };
+    const [frames, configs, samples] = [this.#frames, this.#configs, this.#samples];
+    return { seed, frames, configs, growth: judgeGrowth(samples), samples, findings: this.findings.all };
   }
 
   async carryOut(signal: AbortSignal): Promise<void> {
@@ -114,8 +115,7 @@ class FuzzRun {
       tally: this.#frames.answers,
       seed: this.#options.seed,
     };
-    const samples = await fuzzFrames(world, this.#options.frames, this.#frames, signal);
-    this.#growth = judgeGrowth(samples);
+    this.#samples = await fuzzFrames(world, this.#options.frames, this.#frames, signal);
   }
 }
 
