@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GoClient, type Call } from '../chaos/go-client.ts';
 import { Containerd } from '../support/containerd.ts';
 import { METRICS, takeSample, type Metric, type Sample } from './sample.ts';
-import { slopeOf } from './slope.ts';
+import { growthOf, type Growth } from './trend.ts';
 
 export interface SoakOptions {
   readonly cycles: number;
@@ -13,16 +13,10 @@ export interface SoakOptions {
   readonly parallel: number;
 }
 
-/** How a metric went. */
-export interface Trend extends Metric {
-  readonly first: number;
-  readonly last: number;
-  /** In 1,000 cycles. */
-  readonly slope: number;
-  readonly error: number;
+/** How a metric went, in 1,000 cycles. */
+export interface Trend extends Growth {
   /** What it would grow by in 24 hours of the same load. */
   readonly perDay: number;
-  readonly tooSteep: boolean;
 }
 
 export interface SoakResult {
@@ -40,8 +34,6 @@ const SETTLE_MS = 500;
 const WARM_UP = 0.2;
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
-/** A slope counts that is too steep by more than this many standard errors. */
-const SIGNIFICANT = 2;
 
 /** Cycles of create, exec and delete beside a few containers that stay. `signal` ends it early. */
 export async function runSoak(
@@ -136,13 +128,7 @@ export function summarize(samples: readonly Sample[]): Pick<SoakResult, 'cycles'
 }
 
 function trend(metric: Metric, samples: readonly Sample[], cyclesPerDay: number): Trend {
-  const values = samples.map(({ values: all }) => all[metric.name] ?? 0);
-  const points = samples.map(({ cycles }, index) => ({ x: cycles / 1000, y: values[index] ?? 0 }));
-  const { slope, error } = slopeOf(points);
-  return {
-    ...metric,
-    ...{ first: values[0] ?? 0, last: values.at(-1) ?? 0, slope, error },
-    perDay: (slope * cyclesPerDay) / 1000,
-    tooSteep: slope - SIGNIFICANT * error > metric.bound,
-  };
+  const points = samples.map(({ cycles, values }) => ({ x: cycles / 1000, y: values[metric.name] ?? 0 }));
+  const growth = growthOf(metric, points);
+  return { ...growth, perDay: (growth.slope * cyclesPerDay) / 1000 };
 }
