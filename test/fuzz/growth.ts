@@ -20,7 +20,7 @@ export const METRICS: readonly Metric[] = [
 ];
 
 /** With fewer frames the daemon's heap still fills up; descriptors are judged all the same. */
-const ENOUGH_FOR_MEMORY = 200_000;
+const ENOUGH_FOR_MEMORY = 500_000;
 
 /** So many descriptors come and go with what is opened once. */
 const FEW_DESCRIPTORS = 3;
