@@ -40,7 +40,12 @@ export class Killing {
   async #killFor(call: CallIdentity, signal: number, all: boolean): Promise<void> {
     const { link, pausing, hasNoProcess } = this.#container;
     const command = hasNoProcess ? 'abort' : `${all ? 'signal-all' : 'signal'} ${signal}`;
-    const errno = await link.carryOut(call, command);
+    const errno = await link.carryOut(call, command).catch(async (error: unknown) => {
+      if (signal !== SIGKILL || hasNoProcess) throw error;
+      // Past a monitor that stands still: a container must not live on for that.
+      await signalProcesses(this.#container.cgroups, SIGKILL);
+      return 0;
+    });
     if (signal === SIGKILL) await pausing.letDie();
     checkSignalled(errno, signal);
   }

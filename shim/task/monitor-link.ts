@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import type { Duplex } from 'node:stream';
-import { internal } from '../../common/errors.ts';
+import { setTimeout as timeout } from 'node:timers/promises';
+import { Code, internal, StatusError } from '../../common/errors.ts';
 import type { StreamIdentity } from '../criu/streams.ts';
 import type { MonitorMessage } from '../monitor/messages.ts';
 import { Monitor, type MonitorListener } from '../monitor/monitor.ts';
@@ -30,6 +31,24 @@ interface Rest {
   readonly unsent: string[];
   /** The connection has ended, as it was agreed. */
   isClosed: boolean;
+}
+
+/** What it is asked for takes it no time; one that does not answer is stopped, or the kernel holds it. */
+const PATIENCE_MS = 10_000;
+
+async function inTime<T>(answer: Promise<T>): Promise<T> {
+  const timer = new AbortController();
+  const late = timeout(PATIENCE_MS, undefined, { ref: false, signal: timer.signal }).then(() => {
+    const text = `the container's monitor (lxcri-monitor) has not answered in ${PATIENCE_MS / 1000} s: is it stopped?`;
+    throw new StatusError(Code.DeadlineExceeded, text);
+  });
+  // One that is not waited for any more.
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    timer.abort();
+  }
 }
 
 /** What a container and its execs say to their monitor, over whichever connection there is. */
@@ -124,16 +143,17 @@ export class MonitorLink {
   /**
    * Has a call carried out: once, however often and by whichever daemon it is asked for.
    * @returns an errno; 0: it was done. ESRCH: there is nobody who could have.
+   * @throws StatusError DeadlineExceeded if the monitor does not say: it may still do it.
    */
   async carryOut(call: CallIdentity, command: string): Promise<number> {
     await this.#connected;
     const asked = this.#calls.get(call);
-    if (asked !== undefined) return asked.answer.promise;
+    if (asked !== undefined) return inTime(asked.answer.promise);
     if (!this.isOpen) return this.#lookUp(call);
     const answer = new Deferred<number>();
     this.#calls.set(call, { command, answer });
     this.#sendCall(call, command);
-    return answer.promise;
+    return inTime(answer.promise);
   }
 
   #sendCall(call: CallIdentity, command: string): void {

@@ -1,7 +1,9 @@
 import test, { type ExecutionContext } from 'ava';
+import { Code } from '../../common/errors.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
 import { eventually } from '../support/eventually.ts';
 import { isAlive } from '../support/processes.ts';
+import { refusalOf } from '../support/refusal.ts';
 import type { TestSpec } from '../support/shim-bundle.ts';
 import { killDaemon, monitorOf } from '../support/shim-processes.ts';
 import { useShimHost } from '../support/with-shim-host.ts';
@@ -88,6 +90,23 @@ test.serial('processes that outlive an init without a PID namespace are ended', 
   await task.delete(init);
   for (const each of pids) t.false(await isAlive(each));
   t.deepEqual(await fixture.leftovers(), []);
+});
+
+test.serial('a monitor that stands still keeps no container from its SIGKILL', async (t) => {
+  const { init, pids, task } = await begin(t, 'running', FAMILY, 4);
+  const { monitor } = await keepersOf(init.id);
+  process.kill(monitor, 'SIGSTOP');
+  t.teardown(async () => {
+    if (await isAlive(monitor)) process.kill(monitor, 'SIGCONT');
+  });
+  const { code, message } = await refusalOf(task.kill({ ...init, signal: 15, all: false }));
+  t.is(code, Code.DeadlineExceeded);
+  t.regex(message, /monitor .* has not answered in 10 s: is it stopped\?/);
+  await task.kill({ ...init, signal: 9, all: false });
+  for (const pid of pids) t.false(await isAlive(pid));
+  process.kill(monitor, 'SIGCONT');
+  t.is((await task.wait(init)).exitStatus, 137);
+  await task.delete(init);
 });
 
 test.serial('what a monitor that hangs keeps is removed as soon as it goes on', async (t) => {
