@@ -54,11 +54,23 @@ export async function writeTerminalSize(container: string, execId: string, size:
   await writeFileAtomic(path.join(directoryOf(container), execId + SIZE), `${size.width} ${size.height}`);
 }
 
-/** First the plan, so that what an interruption leaves is nobody's. */
-export async function removeExec(container: string, execId: string, { hasSize = false } = {}): Promise<void> {
+/** First the plan, so that what an interruption leaves is nobody's. `beside` is done with the rest. */
+export async function removeExec(
+  container: string,
+  execId: string,
+  { hasSize = false, beside = () => Promise.resolve() }: RemoveOptions = {},
+): Promise<void> {
   await removeFile(planOf(container, execId));
-  await removeFile(path.join(directoryOf(container), execId + STATUS));
-  if (hasSize) await removeFile(path.join(directoryOf(container), execId + SIZE));
+  await Promise.all([
+    beside(),
+    removeFile(path.join(directoryOf(container), execId + STATUS)),
+    hasSize ? removeFile(path.join(directoryOf(container), execId + SIZE)) : undefined,
+  ]);
+}
+
+interface RemoveOptions {
+  readonly hasSize?: boolean;
+  readonly beside?: () => Promise<void>;
 }
 
 export interface FoundExec {

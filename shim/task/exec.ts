@@ -213,9 +213,9 @@ export class Exec implements TaskProcess {
       }
       // What is told of it has no other source once its files are gone.
       await Promise.all([this.#keepAnswer(call), announcements.written()]);
-      await removeExec(directory, this.execId, { hasSize: this.#terminalSize !== undefined });
+      const beside = () => announcements.forgetExec(this.execId);
+      await removeExec(directory, this.execId, { hasSize: this.#terminalSize !== undefined, beside });
       this.#deleted = true;
-      await announcements.forgetExec(this.execId);
       this.#exited.reject(notFound(processDoesNotExist(this.execId)));
       return this.#exit;
     });
