@@ -23,7 +23,7 @@ export function execReport(result: ExecResult): string {
     '',
     `Measured on ${result.date} by \`npm run bench -- exec\`: ${describe(machine)}.`,
     `Both runtimes under the same containerd, each with one container (\`${BUSYBOX_IMAGE.name}\`) that sleeps, in turn, in`,
-    'changing order.',
+    'changing order. What is below /run on a host is in memory here too, of both.',
     ...busyNote(machine),
     '',
     '|  | `io.containerd.lxcri.v1` | `io.containerd.runc.v2` | ratio | wanted |',

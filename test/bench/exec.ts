@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { execa } from 'execa';
 import { Containerd } from '../support/containerd.ts';
 import { BUSYBOX_IMAGE } from '../support/oci-image.ts';
@@ -47,12 +48,14 @@ async function time(action: () => Promise<unknown>): Promise<number> {
 /** Execs in a container of this project's shim beside those in one of runc's, under the same containerd. */
 export async function benchExec(options: ExecOptions, say: (text: string) => void): Promise<ExecResult> {
   const machine = await describeMachine();
-  const containerd = await Containerd.start({ lingerMs: 5000 });
+  const containerd = await Containerd.start({ lingerMs: 5000, stateInMemory: true });
   const interrupted = () => void containerd.stop().then(() => process.exit(130));
   process.once('SIGINT', interrupted);
   try {
     for (const runtime of [LXCRI, RUNC]) {
-      await containerd.ctr(['run', '--detach', '--runtime', runtime, BUSYBOX_IMAGE.name, runtime, 'sleep', '3600']);
+      const state = runtime === RUNC ? ['--runc-root', path.join(containerd.stateDir, 'runc')] : [];
+      const container = [BUSYBOX_IMAGE.name, runtime, 'sleep', '3600'];
+      await containerd.ctr(['run', '--detach', '--runtime', runtime, ...state, ...container]);
     }
     say(`${options.runs} pairs of ctr tasks exec … true`);
     const single = await measurePairs(LXCRI, options.runs, (runtime) => time(() => exec(containerd, runtime)));

@@ -23,6 +23,8 @@ export interface ContainerdOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** The run directory is a file system of its own, with these mount options. */
   readonly runDirMount?: string;
+  /** What is below /run on a host is in memory there, as on any with systemd: containerd's state and the run directory. */
+  readonly stateInMemory?: boolean;
 }
 
 export interface CtrOptions {
@@ -115,7 +117,7 @@ export class Containerd {
     try {
       await writeFile(path.join(containerd.dir, 'config.toml'), configFile(containerd.dir));
       await mkdir(containerd.runDir, { mode: 0o711 });
-      await containerd.#mountRunDir();
+      await containerd.#mountAll();
       if (options.layerFs === true) await containerd.snapshotter.launch();
       await containerd.launch();
       await containerd.#importImages(options.images ?? [BUSYBOX_IMAGE]);
@@ -124,6 +126,11 @@ export class Containerd {
       throw error;
     }
     return containerd;
+  }
+
+  /** containerd's `state`. */
+  get stateDir(): string {
+    return path.join(this.dir, 'state');
   }
 
   get address(): string {
@@ -239,22 +246,31 @@ export class Containerd {
     if (this.#daemon !== undefined) await this.#removeContainers();
     await this.terminate();
     await this.snapshotter.terminate();
-    await this.#unmountRunDir();
+    await this.#unmountAll();
     const { dir, marker, lingerMs } = this;
     return cleanUp({ dir, marker, lingerMs, cgroups: [`/${this.namespace}`] });
   }
 
-  async #mountRunDir(): Promise<void> {
-    const { runDirMount } = this.#options;
-    if (runDirMount === undefined) return;
-    await execa('mount', ['-t', 'tmpfs', '-o', runDirMount, 'tmpfs', this.runDir], { timeout: 10_000 });
+  /** Directories that are file systems of their own, with their mount options. */
+  get #mounts(): ReadonlyMap<string, string> {
+    const { runDirMount, stateInMemory = false } = this.#options;
+    if (stateInMemory) return new Map([this.runDir, this.stateDir].map((directory) => [directory, 'mode=711']));
+    return new Map(runDirMount === undefined ? [] : [[this.runDir, runDirMount]]);
+  }
+
+  async #mountAll(): Promise<void> {
+    for (const [directory, options] of this.#mounts) {
+      await mkdir(directory, { recursive: true });
+      await execa('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory], { timeout: 10_000 });
+    }
   }
 
   /** Once nobody has anything open in it; what stays busy, cleanUp finds and tells. */
-  async #unmountRunDir(): Promise<void> {
-    if (this.#options.runDirMount === undefined) return;
-    const unmount = () => execa('umount', [this.runDir], { timeout: 10_000 }).then(() => true);
-    await eventually(unmount, { timeoutMs: this.lingerMs + 5000 }).catch(() => undefined);
+  async #unmountAll(): Promise<void> {
+    for (const directory of this.#mounts.keys()) {
+      const unmount = () => execa('umount', [directory], { timeout: 10_000 }).then(() => true);
+      await eventually(unmount, { timeoutMs: this.lingerMs + 5000 }).catch(() => undefined);
+    }
   }
 
   async #removeContainers(): Promise<void> {
