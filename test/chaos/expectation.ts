@@ -120,7 +120,8 @@ export function compareWithTaken(
   }
   // A containerd that ended in the middle of its Delete finds the bundle of a task that is gone, has the shim clean up,
   // and tells of an end by itself: with the status that a shim answers for what it does not know, runc's as well.
-  if (list(clients.slice(-2)) === list(UNKNOWN_END) && list(all.slice(-2)) !== list(UNKNOWN_END)) clients.splice(-2);
+  const own = unknownEnd(clients);
+  if (own >= 0 && unknownEnd(all) < 0) clients.splice(own, UNKNOWN_END.length);
   let next = 0;
   for (const event of clients.filter((one, index) => one !== clients[index - 1])) {
     const at = all.indexOf(event, next);
@@ -129,5 +130,9 @@ export function compareWithTaken(
   }
   return [];
 }
+
+/** Where it is told, whatever else comes before and after. */
+const unknownEnd = (events: readonly string[]) =>
+  events.findIndex((_, index) => list(events.slice(index, index + UNKNOWN_END.length)) === list(UNKNOWN_END));
 
 const list = (events: readonly string[]) => (events.length === 0 ? 'nothing' : events.join(', '));
