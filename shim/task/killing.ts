@@ -29,45 +29,32 @@ export class Killing {
 
   /** Waits for no other call: a Start may hang in the payload's exec, and must be ended by this. */
   async kill(signal: number, all: boolean, call?: CallIdentity): Promise<void> {
-    const { status, link, hasNoProcess } = this.#container;
+    const { status, link, hasNoProcess, pausing } = this.#container;
     if (status === 'stopped' && !link.mayHaveDone(call)) throw notFound(PROCESS_ALREADY_FINISHED);
     if (hasNoProcess && signal !== SIGKILL) throw failedPrecondition(PROCESS_NOT_CREATED);
-    if (call === undefined) await this.#killForNobody(signal, all);
-    else await this.#killFor(call, signal, all);
+    const errno = await (call === undefined ? this.#signalForNobody(signal, all) : this.#signalFor(call, signal, all));
+    if (signal === SIGKILL) await pausing.letDie();
+    checkSignalled(errno, signal);
   }
 
   /** Once, whichever daemon it is: so it is the monitor that does it. */
-  async #killFor(call: CallIdentity, signal: number, all: boolean): Promise<void> {
-    const { link, pausing, hasNoProcess } = this.#container;
+  async #signalFor(call: CallIdentity, signal: number, all: boolean): Promise<number> {
+    const { link, hasNoProcess, cgroups } = this.#container;
     const command = hasNoProcess ? 'abort' : `${all ? 'signal-all' : 'signal'} ${signal}`;
-    const errno = await link.carryOut(call, command).catch(async (error: unknown) => {
+    return link.carryOut(call, command).catch(async (error: unknown) => {
       if (signal !== SIGKILL || hasNoProcess) throw error;
       // Past a monitor that stands still: a container must not live on for that.
-      await signalProcesses(this.#container.cgroups, SIGKILL);
+      await signalProcesses(cgroups, SIGKILL);
       return 0;
     });
-    if (signal === SIGKILL) await pausing.letDie();
-    checkSignalled(errno, signal);
   }
 
-  async #killForNobody(signal: number, all: boolean): Promise<void> {
-    const { link, pausing, hasNoProcess } = this.#container;
-    if (hasNoProcess) {
-      this.abort();
-      return;
-    }
-    if (all) {
-      await this.#signalAll(signal);
-      return;
-    }
-    const errno = await link.signal(signal);
-    if (signal === SIGKILL) await pausing.letDie();
-    checkSignalled(errno, signal);
-  }
-
-  async #signalAll(signal: number): Promise<void> {
-    await signalProcesses(this.#container.cgroups, signal);
-    if (signal === SIGKILL) await this.#container.pausing.letDie();
+  async #signalForNobody(signal: number, all: boolean): Promise<number> {
+    const { link, hasNoProcess, cgroups } = this.#container;
+    if (!hasNoProcess && !all) return link.signal(signal);
+    if (hasNoProcess) this.abort();
+    else await signalProcesses(cgroups, signal);
+    return 0;
   }
 
   /** Ends the container while it is being created. */
@@ -77,11 +64,12 @@ export class Killing {
 
   /** Ends the container, in whatever state it is. */
   async end(): Promise<void> {
-    const { status, hasNoProcess, link } = this.#container;
+    const { status, hasNoProcess, link, cgroups, pausing } = this.#container;
     // There may be no process to kill yet, but one to come; and cgroups that are not ours yet.
     if (status === 'creating' || hasNoProcess) this.abort();
     if (status === 'creating' || status === 'stopped') return;
-    await this.#signalAll(SIGKILL);
+    await signalProcesses(cgroups, SIGKILL);
+    await pausing.letDie();
     await link.signal(SIGKILL);
   }
 }
