@@ -5,7 +5,7 @@ import { readCgroupHierarchies } from '../cgroups/hierarchies.ts';
 import { LxcBackend } from '../backends/lxc/lxc-backend.ts';
 import { forgetEarlierBoot } from '../task/boot.ts';
 import { ContainerRegistry } from '../task/container-registry.ts';
-import { recoverContainers, recoverJournals } from '../task/recovery.ts';
+import { recover } from '../task/recovery.ts';
 import { TaskService, taskHandlers } from '../task/task-service.ts';
 import { CgroupWarmUp } from './cgroup-warm-up.ts';
 import type { KeeperIdentity } from './keeper-identity.ts';
@@ -64,8 +64,7 @@ export class Daemon implements Sleeper {
     const backend = new LxcBackend({ libraryDirectory, rootfsMount, hierarchies, hugePageSizes, hostNetwork });
     const registry = new ContainerRegistry({ paths, backend, logger, hostNetwork, courier: link });
     await forgetEarlierBoot(paths, logger);
-    await recoverJournals(registry, paths, logger);
-    await recoverContainers(registry, paths, logger);
+    await recover(registry, paths, logger);
     const daemon = new Daemon(options, registry, await CgroupWarmUp.find(hierarchies));
     await daemon.#relay.listen(RELAY_FD);
     link.ready();

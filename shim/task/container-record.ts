@@ -39,6 +39,11 @@ const FILE = 'container.json';
 /** Its name once the container is given up: whoever finds it goes on removing what there is, without a word. */
 const ABANDONED_FILE = 'abandoned.json';
 
+export interface FoundRecord {
+  readonly record: ContainerRecord;
+  readonly isAbandoned: boolean;
+}
+
 export async function writeContainerRecord(directory: string, record: ContainerRecord): Promise<void> {
   await writeFileAtomic(`${directory}/${FILE}`, JSON.stringify(record));
 }
@@ -48,9 +53,7 @@ export async function removeContainerRecord(directory: string): Promise<void> {
 }
 
 /** Undefined where a daemon died before it wrote the record, or while it removed the directory: nothing runs there. */
-export async function readContainerRecord(
-  directory: string,
-): Promise<{ readonly record: ContainerRecord; readonly isAbandoned: boolean } | undefined> {
+export async function readContainerRecord(directory: string): Promise<FoundRecord | undefined> {
   const text = await readTextIfExists(`${directory}/${FILE}`);
   const abandoned = text === undefined ? await readTextIfExists(`${directory}/${ABANDONED_FILE}`) : undefined;
   const found = text ?? abandoned;

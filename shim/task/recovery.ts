@@ -4,81 +4,93 @@ import { finalNameOf } from '../../common/atomic-file.ts';
 import { listIfExists, removeFile } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
 import type { RunPaths } from '../daemon/paths.ts';
-import { readContainerRecord, writeContainerRecord } from './container-record.ts';
+import { readContainerRecord, writeContainerRecord, type FoundRecord } from './container-record.ts';
 import { removeStateDirectory, type ContainerRegistry } from './container-registry.ts';
-import { parseJournalName } from './journal-name.ts';
 import { readStatus } from './monitor-files.ts';
 
+/** The directory of a container that an earlier daemon left. */
+interface StateDirectory {
+  readonly namespace: string;
+  readonly id: string;
+  readonly path: string;
+  /** Undefined: nothing ran there yet, or it was being removed. */
+  readonly found: FoundRecord | undefined;
+}
+
 /**
- * Finds the containers of daemons that are gone: killed, crashed, or replaced by another build; there is never more than
- * one that lives. Each is taken over from its monitor, or, if that is gone too, from its status file. What was being made
- * goes on or is rolled back, what was being removed is. One that cannot be read harms no other.
+ * Takes over what daemons left that are gone: killed, crashed, or replaced by another build; there is never more than
+ * one that lives. One container that cannot be read harms no other.
  */
-export async function recoverContainers(registry: ContainerRegistry, paths: RunPaths, logger: Logger): Promise<void> {
+export async function recover(registry: ContainerRegistry, paths: RunPaths, logger: Logger): Promise<void> {
   await registry.recoverAnswers();
-  const namespaces = await listIfExists(paths.containers);
-  const found = await Promise.all(
-    namespaces.map(async (namespace) => {
-      const ids = await listIfExists(path.join(paths.containers, namespace));
-      return ids.map((id) => ({ namespace, id }));
-    }),
-  );
+  const giveUp = (namespace: string, id: string, error: unknown) => {
+    registry.addUnreadable(namespace, id);
+    logger.error({ namespace, id, err: error }, 'a container could not be taken over; `delete` will remove it');
+  };
+  const directories = await readStateDirectories(paths, giveUp);
+  // First, as a later container of the same id tells nothing before.
+  await recoverJournals(registry, paths, logger, directories);
   await Promise.all(
-    found.flat().map(async ({ namespace, id }) => {
-      try {
-        await recoverContainer(registry, paths, { namespace, id }, logger);
-      } catch (error) {
-        registry.addUnreadable(namespace, id);
-        logger.error({ namespace, id, err: error }, 'a container could not be taken over; `delete` will remove it');
-      }
-    }),
+    directories.map((directory) =>
+      recoverContainer(registry, paths, logger, directory).catch((error: unknown) => {
+        giveUp(directory.namespace, directory.id, error);
+      }),
+    ),
   );
-  await removeEmpty(namespaces.map((namespace) => path.join(paths.containers, namespace)));
+  await removeEmptyBelow(paths.containers);
 }
 
-/** What was the last thing in them may have been removed when its daemon died. */
-async function removeEmpty(directories: readonly string[]): Promise<void> {
-  await Promise.all(directories.map((directory) => rmdir(directory).catch(() => undefined)));
+async function readStateDirectories(
+  paths: RunPaths,
+  giveUp: (namespace: string, id: string, error: unknown) => void,
+): Promise<StateDirectory[]> {
+  const read = async (namespace: string, id: string) => {
+    const directory = paths.container(namespace, id);
+    try {
+      return [{ namespace, id, path: directory, found: await readContainerRecord(directory) }];
+    } catch (error) {
+      giveUp(namespace, id, error);
+      return [];
+    }
+  };
+  const inNamespace = async (namespace: string) => {
+    const ids = await listIfExists(path.join(paths.containers, namespace));
+    return (await Promise.all(ids.map((id) => read(namespace, id)))).flat();
+  };
+  const namespaces = await listIfExists(paths.containers);
+  return (await Promise.all(namespaces.map(inNamespace))).flat();
 }
 
-/**
- * Sends the events of containers that are gone; call it before recoverContainers, as a later container of the same id
- * tells nothing before. The journals of containers that are there are left alone.
- */
-export async function recoverJournals(registry: ContainerRegistry, paths: RunPaths, logger: Logger): Promise<void> {
-  const namespaces = await listIfExists(paths.events);
-  for (const namespace of namespaces) {
+/** Sends the events of containers that are gone; a container that is there goes on with its journal itself. */
+async function recoverJournals(
+  registry: ContainerRegistry,
+  paths: RunPaths,
+  logger: Logger,
+  directories: readonly StateDirectory[],
+): Promise<void> {
+  const owned = new Set(directories.map(({ namespace, found }) => `${namespace}/${found?.record.journal ?? ''}`));
+  for (const namespace of await listIfExists(paths.events)) {
     for (const name of (await listIfExists(path.join(paths.events, namespace))).sort()) {
-      const rewritten = finalNameOf(name);
-      if (rewritten !== undefined) {
+      if (finalNameOf(name) !== undefined) {
         // A daemon was killed in the middle; what it was to replace is whole.
         await removeFile(path.join(paths.events, namespace, name));
-        continue;
+      } else if (!owned.has(`${namespace}/${name}`)) {
+        await registry.adoptJournal(namespace, name).catch((error: unknown) => {
+          logger.error({ namespace, journal: name, err: error }, 'events of a container that is gone cannot be read');
+        });
       }
-      if (await isOwned(paths, namespace, name)) continue;
-      await registry.adoptJournal(namespace, name).catch((error: unknown) => {
-        logger.error({ namespace, journal: name, err: error }, 'events of a container that is gone cannot be read');
-      });
     }
   }
-  await removeEmpty(namespaces.map((namespace) => path.join(paths.events, namespace)));
+  await removeEmptyBelow(paths.events);
 }
 
-/** Whether there is a container that goes on with it. */
-async function isOwned(paths: RunPaths, namespace: string, name: string): Promise<boolean> {
-  const { id } = parseJournalName(name);
-  const found = await readContainerRecord(paths.container(namespace, id)).catch(() => undefined);
-  return found?.record.journal === name;
-}
-
+/** From its monitor, or, if that is gone too, from its status file. What was begun to be made or removed goes on. */
 async function recoverContainer(
   registry: ContainerRegistry,
   paths: RunPaths,
-  { namespace, id }: { readonly namespace: string; readonly id: string },
   logger: Logger,
+  { namespace, id, path: directory, found }: StateDirectory,
 ): Promise<void> {
-  const directory = paths.container(namespace, id);
-  const found = await readContainerRecord(directory);
   if (found === undefined) {
     logger.info(
       { namespace, id },
@@ -93,4 +105,10 @@ async function recoverContainer(
   const status = await readStatus(directory);
   const container = await registry.adopt({ record: own, directory, status, isAbandoned });
   logger.info({ namespace, id, status: container.status }, 'a container was taken over');
+}
+
+/** The directories of namespaces: what was the last thing in one may have been removed when its daemon died. */
+async function removeEmptyBelow(directory: string): Promise<void> {
+  const namespaces = await listIfExists(directory);
+  await Promise.all(namespaces.map((namespace) => rmdir(path.join(directory, namespace)).catch(() => undefined)));
 }

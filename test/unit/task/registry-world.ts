@@ -4,7 +4,7 @@ import type { ExecutionContext } from 'ava';
 import type { CreateTaskRequest } from '../../../proto/gen/containerd/task/v2/task.ts';
 import { RunPaths } from '../../../shim/daemon/paths.ts';
 import { ContainerRegistry } from '../../../shim/task/container-registry.ts';
-import { recoverContainers, recoverJournals } from '../../../shim/task/recovery.ts';
+import { recover } from '../../../shim/task/recovery.ts';
 import { BARE_BACKEND } from '../../support/bare-backend.ts';
 import { DirectCourier } from '../../support/direct-courier.ts';
 import { Sink } from '../events/support.ts';
@@ -42,8 +42,8 @@ export class RegistryWorld {
     return new RunPaths(path.join(this.dir, 'run'), path.join(this.dir, 'lib'), build);
   }
 
-  /** A daemon's registry; with `recover` it takes over what there is first. */
-  async daemon({ build = 'build-a', recover = true } = {}) {
+  /** A daemon's registry; with `takeOver` it takes over what there is first. */
+  async daemon({ build = 'build-a', takeOver = true } = {}) {
     const paths = this.paths(build);
     const { logger, records } = recordingLogger();
     const courier = new DirectCourier();
@@ -52,10 +52,7 @@ export class RegistryWorld {
       registry.close();
       courier.close();
     });
-    if (recover) {
-      await recoverJournals(registry, paths, logger);
-      await recoverContainers(registry, paths, logger);
-    }
+    if (takeOver) await recover(registry, paths, logger);
     return { registry, paths, log: records };
   }
 

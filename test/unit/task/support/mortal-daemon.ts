@@ -9,7 +9,7 @@ import pino from 'pino';
 import { StatusError } from '../../../../common/errors.ts';
 import { RunPaths } from '../../../../shim/daemon/paths.ts';
 import { ContainerRegistry } from '../../../../shim/task/container-registry.ts';
-import { recoverContainers, recoverJournals } from '../../../../shim/task/recovery.ts';
+import { recover } from '../../../../shim/task/recovery.ts';
 import { TaskService, taskHandlers } from '../../../../shim/task/task-service.ts';
 import { BARE_BACKEND } from '../../../support/bare-backend.ts';
 import { DirectCourier } from '../../../support/direct-courier.ts';
@@ -96,8 +96,7 @@ async function main(run: string, library: string): Promise<void> {
   };
   const service = new Map<string, Handler>([...taskHandlers(new TaskService(registry)), ['cleanUp', cleanUp]]);
   await makeAllMortal();
-  await recoverJournals(registry, paths, logger);
-  await recoverContainers(registry, paths, logger);
+  await recover(registry, paths, logger);
   process.on('message', (message: MortalCall) => {
     points = 0;
     dieAt = message.dieAt;
