@@ -54,23 +54,21 @@ export async function writeTerminalSize(container: string, execId: string, size:
   await writeFileAtomic(path.join(directoryOf(container), execId + SIZE), `${size.width} ${size.height}`);
 }
 
-/** First the plan, so that what an interruption leaves is nobody's. `beside` is done with the rest. */
-export async function removeExec(
-  container: string,
-  execId: string,
-  { hasSize = false, beside = () => Promise.resolve() }: RemoveOptions = {},
-): Promise<void> {
+/** From here on there is no such exec, and what else there is of it belongs to nobody. */
+export async function removeExecPlan(container: string, execId: string): Promise<void> {
   await removeFile(planOf(container, execId));
-  await Promise.all([
-    beside(),
-    removeFile(path.join(directoryOf(container), execId + STATUS)),
-    hasSize ? removeFile(path.join(directoryOf(container), execId + SIZE)) : undefined,
-  ]);
 }
 
-interface RemoveOptions {
-  readonly hasSize?: boolean;
-  readonly beside?: () => Promise<void>;
+/** What there is of an exec beside its plan; `hasSize` says whether a size was ever written. */
+export async function removeExecLeftovers(container: string, execId: string, hasSize: boolean): Promise<void> {
+  const endings = hasSize ? [STATUS, SIZE] : [STATUS];
+  await Promise.all(endings.map((ending) => removeFile(path.join(directoryOf(container), execId + ending))));
+}
+
+/** All of it. */
+export async function removeExec(container: string, execId: string): Promise<void> {
+  await removeExecPlan(container, execId);
+  await removeExecLeftovers(container, execId, true);
 }
 
 export interface FoundExec {
@@ -102,7 +100,7 @@ async function readExec(container: string, execId: string): Promise<FoundExec | 
       size: size === undefined ? undefined : parseSize(size),
     };
   } catch {
-    await removeExec(container, execId, { hasSize: true });
+    await removeExec(container, execId);
     return undefined;
   }
 }

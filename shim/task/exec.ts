@@ -12,7 +12,13 @@ import {
 import type { Announcements } from './announcements.ts';
 import type { CallIdentity } from './call-identity.ts';
 import { Deferred } from './deferred.ts';
-import { removeExec, writeTerminalSize, type ExecRecord, type FoundExec } from './exec-record.ts';
+import {
+  removeExecLeftovers,
+  removeExecPlan,
+  writeTerminalSize,
+  type ExecRecord,
+  type FoundExec,
+} from './exec-record.ts';
 import { processName, type KeptAnswers } from './kept-answers.ts';
 import {
   CANNOT_DELETE_RUNNING,
@@ -213,8 +219,11 @@ export class Exec implements TaskProcess {
       }
       // What is told of it has no other source once its files are gone.
       await Promise.all([this.#keepAnswer(call), announcements.written()]);
-      const beside = () => announcements.forgetExec(this.execId);
-      await removeExec(directory, this.execId, { hasSize: this.#terminalSize !== undefined, beside });
+      await removeExecPlan(directory, this.execId);
+      await Promise.all([
+        removeExecLeftovers(directory, this.execId, this.#terminalSize !== undefined),
+        announcements.forgetExec(this.execId),
+      ]);
       this.#deleted = true;
       this.#exited.reject(notFound(processDoesNotExist(this.execId)));
       return this.#exit;
