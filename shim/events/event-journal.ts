@@ -101,8 +101,8 @@ export class EventJournal {
     this.#owe(encodeRecord(record));
     this.#file ??= await this.#open();
     const lines = this.#owed.join('');
-    this.#size += lines.length;
     await appendWhole(this.#file, lines);
+    this.#size += lines.length;
     this.#owed = [];
   }
 
