@@ -106,17 +106,24 @@ static void stopped(struct monitor *monitor)
 }
 
 /* The end of the first process, whatever brought it; only the first account of it counts. */
+static void fail_to_set_up(struct monitor *monitor)
+{
+	if (monitor->oom_count > 0) {
+		errno = ENOMEM;
+		monitor_fail(monitor, "its memory ran out before it was set up: linux.resources.memory.limit is too low");
+	} else {
+		errno = ECHILD;
+		monitor_fail(monitor, "the container ended before it was set up");
+	}
+}
+
 static void ended(struct monitor *monitor, int status)
 {
 	if (monitor->ending || monitor->init.phase == PHASE_STOPPED)
 		return;
 	if (monitor->init.phase == PHASE_CREATING && !monitor->init.failed) {
 		on_oom(monitor);
-		errno = monitor->oom_count > 0 ? ENOMEM : ECHILD;
-		monitor_fail(
-			monitor, monitor->oom_count > 0
-						 ? "its memory ran out before it was set up: linux.resources.memory.limit is too low"
-						 : "the container ended before it was set up");
+		fail_to_set_up(monitor);
 	}
 	monitor->ending = true;
 	record_exit(&monitor->init, status);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../common/kernel.h"
+#include "elapsed.h"
 #include "monitor.h"
 
 #define POSTSTOP_TIMEOUT_S 60
@@ -59,13 +60,11 @@ static uint32_t timeout_of(const struct hook *hook)
 /* -1: for ever. */
 static int milliseconds_left(const struct hook *hook, const struct timespec *begun)
 {
-	struct timespec now;
 	long long left;
 
 	if (timeout_of(hook) == 0)
 		return -1;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	left = timeout_of(hook) * 1000LL - (now.tv_sec - begun->tv_sec) * 1000LL - (now.tv_nsec - begun->tv_nsec) / 1000000;
+	left = timeout_of(hook) * 1000LL - milliseconds_since(begun);
 	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 

@@ -6,8 +6,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "elapsed.h"
+
 #define LEFT_MAX 64
-#define PATIENCE_S 2
+/* As with runc's shim (containerd, pkg/process/io.go). */
+#define GRACE_MS 2000
 
 static struct left_output {
 	int writer;
@@ -22,6 +25,11 @@ static void drop(size_t index)
 	count--;
 	for (size_t i = index; i < count; i++)
 		outputs[i] = outputs[i + 1];
+}
+
+bool is_grace_over(const struct timespec *released_at)
+{
+	return milliseconds_since(released_at) > GRACE_MS;
 }
 
 void leave_output(int writer)
@@ -49,11 +57,7 @@ static bool can_be_opened(int writer)
 
 static bool is_waiting(const struct left_output *output)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec - output->since.tv_sec <= PATIENCE_S && can_be_opened(output->writer) &&
-		   !has_reader(output->writer);
+	return !is_grace_over(&output->since) && can_be_opened(output->writer) && !has_reader(output->writer);
 }
 
 bool tend_left_outputs(void)

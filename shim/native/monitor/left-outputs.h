@@ -7,7 +7,10 @@
 #define LXCRI_MONITOR_LEFT_OUTPUTS_H
 
 #include <stdbool.h>
+#include <time.h>
 
+/* How long clients may take to read after Delete is over. */
+bool is_grace_over(const struct timespec *released_at);
 /* A writer of a FIFO without any reader polls as an error. */
 bool has_reader(int writer);
 /* Keeps the writing end of a FIFO for a moment; it is nobody else's from here on. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../common/child.h"
+#include "elapsed.h"
 #include "process.h"
 #include "watch.h"
 
@@ -17,8 +18,8 @@
 #define LOGGER_STDERR_FD 4
 #define LOGGER_READY_FD 5
 /* It ends by itself when its input does; one that does not gets a SIGTERM, and at last a SIGKILL (io_util.go). */
-#define TERMINATE_AFTER_S 1
-#define KILL_AFTER_S 13
+#define TERMINATE_AFTER_MS 2000
+#define KILL_AFTER_MS 14000
 
 enum pipe_end { READ_END, WRITE_END };
 
@@ -147,19 +148,17 @@ bool take_readiness(struct logger *logger)
 bool settle_logger(struct process *process)
 {
 	struct logger *logger = &process->logger;
-	struct timespec now;
-	time_t waited;
+	long long waited;
 
 	if (logger->pid <= 0 || !process->released)
 		return logger->pid > 0;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	waited = now.tv_sec - process->released_at.tv_sec;
+	waited = milliseconds_since(&process->released_at);
 	/* Of a process that never was there is nothing left to read. */
 	if (process->failed)
-		waited += TERMINATE_AFTER_S + 1;
-	if (waited > KILL_AFTER_S)
+		waited += TERMINATE_AFTER_MS + 1;
+	if (waited > KILL_AFTER_MS)
 		kill(logger->pid, SIGKILL);
-	else if (waited > TERMINATE_AFTER_S && !logger->terminated)
+	else if (waited > TERMINATE_AFTER_MS && !logger->terminated)
 		logger->terminated = kill(logger->pid, SIGTERM) == 0;
 	return true;
 }

@@ -16,9 +16,6 @@
 #include "left-outputs.h"
 #include "process.h"
 
-/* How long a client that still reads may take after Delete, as with runc's shim (containerd, pkg/process/io.go). */
-#define RELEASE_GRACE_S 2
-
 static const char *const names[] = {"stdin", "stdout", "stderr"};
 
 /*
@@ -175,14 +172,6 @@ static void give_up(struct stream *stream)
 	stream->hold_fd = -1;
 }
 
-static bool is_grace_over(const struct process *process)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec - process->released_at.tv_sec > RELEASE_GRACE_S;
-}
-
 /* Copies what its terminal still has, until all is out or nobody is there to take it. */
 static enum settling settle_terminal(struct process *process)
 {
@@ -192,7 +181,7 @@ static enum settling settle_terminal(struct process *process)
 	if (process->released && process->terminal.wanted) {
 		/* From here on a reader is the client. */
 		close_fd(&output->hold_fd);
-		if (is_grace_over(process) || !has_reader(output->payload_fd))
+		if (is_grace_over(&process->released_at) || !has_reader(output->payload_fd))
 			close_terminal(process);
 	}
 	if (!terminal_has_output(process))

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "elapsed.h"
 #include "monitor.h"
 
 #define FIRST_DELAY_MS 100
@@ -56,11 +57,8 @@ void wake_keeper(struct monitor *monitor)
 /* In milliseconds, rounded up: who waits so long is not early. */
 static int left_until_next_try(const struct wake *wake)
 {
-	struct timespec now;
-	long long passed;
+	long long passed = milliseconds_since(&wake->tried_at);
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	passed = (now.tv_sec - wake->tried_at.tv_sec) * 1000LL + (now.tv_nsec - wake->tried_at.tv_nsec) / 1000000;
 	return passed >= wake->delay_ms ? 0 : (int)(wake->delay_ms - passed);
 }
 
