@@ -16,13 +16,9 @@
 #define RELOAD_LIMIT_MS 90000
 #define STATUS_LIMIT_MS 5000
 
-static int print_line(const char *text, struct failure *failure)
+static int check_no_more(const struct arguments *arguments, struct failure *failure)
 {
-	char line[KEEPER_STATUS_MAX + 2];
-	int size = snprintf(line, sizeof line, "%s\n", text);
-	if (write_all(STDOUT_FILENO, line, (size_t)size) != 0)
-		return fail_errno(failure, "cannot write to stdout");
-	return 0;
+	return arguments->has_more ? fail(failure, "%s takes no arguments (see --help)", arguments->action) : 0;
 }
 
 static bool may_ask(const struct paths *paths, struct failure *failure)
@@ -33,43 +29,34 @@ static bool may_ask(const struct paths *paths, struct failure *failure)
 	return false;
 }
 
-int command_reload(struct failure *failure)
+int command_reload(const struct arguments *arguments, struct failure *failure)
 {
 	static struct paths paths;
-	if (paths_init(&paths, getenv("LXCRI_RUN_DIR"), failure) != 0 || paths_find_lib_dir(&paths, failure) != 0)
+	if (check_no_more(arguments, failure) != 0 || paths_init(&paths, getenv("LXCRI_RUN_DIR"), failure) != 0 ||
+		paths_find_lib_dir(&paths, failure) != 0)
 		return -1;
-	switch (keeper_call_replace(&paths, deadline_in_ms(RELOAD_LIMIT_MS), failure)) {
-		case KEEPER_ANSWERED:
-			return print_line("the shim daemon is of build " LXCRI_BUILD " now", failure);
-		case KEEPER_REFUSED:
-			return -1;
-		case KEEPER_ABSENT:
-			break;
-	}
-	if (!may_ask(&paths, failure))
+	enum keeper_answer answer = keeper_call_replace(&paths, deadline_in_ms(RELOAD_LIMIT_MS), failure);
+	if (answer == KEEPER_ANSWERED)
+		return print_text("the shim daemon is of build " LXCRI_BUILD " now\n", failure);
+	if (answer == KEEPER_REFUSED || !may_ask(&paths, failure))
 		return -1;
 	// One that holds the lock is there, whether it answers or not.
 	if (file_exists(paths.keeper_socket))
 		return fail(
 			failure, "the keeper does not answer on %s: its log %s may say why", paths.keeper_socket, paths.keeper_log);
-	return print_line("nothing runs that would have to be replaced", failure);
+	return print_text("nothing runs that would have to be replaced\n", failure);
 }
 
-int command_status(struct failure *failure)
+int command_status(const struct arguments *arguments, struct failure *failure)
 {
 	static struct paths paths;
-	char text[KEEPER_STATUS_MAX];
-	if (paths_init(&paths, getenv("LXCRI_RUN_DIR"), failure) != 0)
+	char text[KEEPER_STATUS_MAX + 1];
+	if (check_no_more(arguments, failure) != 0 || paths_init(&paths, getenv("LXCRI_RUN_DIR"), failure) != 0)
 		return -1;
-	switch (keeper_call_status(text, &paths, deadline_in_ms(STATUS_LIMIT_MS), failure)) {
-		case KEEPER_ANSWERED:
-			return print_line(text, failure);
-		case KEEPER_REFUSED:
-			return -1;
-		case KEEPER_ABSENT:
-			break;
-	}
-	if (!may_ask(&paths, failure))
+	enum keeper_answer answer = keeper_call_status(text, &paths, deadline_in_ms(STATUS_LIMIT_MS), failure);
+	if (answer == KEEPER_ANSWERED)
+		return print_text(strcat(text, "\n"), failure);
+	if (answer == KEEPER_REFUSED || !may_ask(&paths, failure))
 		return -1;
 	return fail(failure, "no keeper answers on %s: the next container starts one", paths.keeper_socket);
 }

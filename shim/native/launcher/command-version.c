@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static int print(const char *text, struct failure *failure)
+int print_text(const char *text, struct failure *failure)
 {
 	if (write_all(STDOUT_FILENO, text, strlen(text)) != 0)
 		return fail_errno(failure, "cannot write to stdout");
@@ -17,7 +17,7 @@ int command_version(const char *program, struct failure *failure)
 {
 	char text[512];
 	snprintf(text, sizeof text, "%.200s:\n  Version:  %s\n  Revision: %s\n", program, LXCRI_VERSION, LXCRI_REVISION);
-	return print(text, failure);
+	return print_text(text, failure);
 }
 
 int command_help(const char *program, struct failure *failure)
@@ -48,5 +48,5 @@ int command_help(const char *program, struct failure *failure)
 		"LXCRI_NODE (default /usr/bin/node).\n";
 	char text[sizeof help + 1024];
 	snprintf(text, sizeof text, help, program, program, program, program);
-	return print(text, failure);
+	return print_text(text, failure);
 }

@@ -16,12 +16,15 @@ int command_delete(const struct arguments *arguments, struct failure *failure);
 int command_info(const char *program, struct failure *failure);
 
 /** Has the daemon replaced by that of the installed build; without a keeper there is nothing to do. */
-int command_reload(struct failure *failure);
+int command_reload(const struct arguments *arguments, struct failure *failure);
 
 /** Prints what the keeper says of itself and of its daemon. */
-int command_status(struct failure *failure);
+int command_status(const struct arguments *arguments, struct failure *failure);
 
 int command_version(const char *program, struct failure *failure);
 int command_help(const char *program, struct failure *failure);
+
+/** For the commands: puts text on stdout. */
+int print_text(const char *text, struct failure *failure);
 
 #endif

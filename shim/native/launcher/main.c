@@ -20,11 +20,6 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static int fail_arguments(const struct arguments *arguments, struct failure *failure)
-{
-	return fail(failure, "%s takes no arguments (see --help)", arguments->action);
-}
-
 static int run(const char *program, const struct arguments *arguments, struct failure *failure)
 {
 	if (arguments->help)
@@ -38,9 +33,9 @@ static int run(const char *program, const struct arguments *arguments, struct fa
 	if (strcmp(arguments->action, "delete") == 0)
 		return command_delete(arguments, failure);
 	if (strcmp(arguments->action, "reload") == 0)
-		return arguments->has_more ? fail_arguments(arguments, failure) : command_reload(failure);
+		return command_reload(arguments, failure);
 	if (strcmp(arguments->action, "status") == 0)
-		return arguments->has_more ? fail_arguments(arguments, failure) : command_status(failure);
+		return command_status(arguments, failure);
 	if (*arguments->action)
 		return fail(
 			failure, "unknown action \"%.200s\": there are start, delete, status and reload (see --help)",
