@@ -17,7 +17,6 @@
 // second (shim/daemon/daemon.ts), and its exit takes a moment more.
 #define FORSAKEN_MS 5000
 // No descriptors: somebody may give some back.
-#define ACCEPT_AGAIN_MS 100
 
 static void attach(struct keeper *keeper, struct relay *relay)
 {
@@ -97,8 +96,9 @@ static const struct relay_owner owner = {
 	.ended = on_ended,
 };
 
-static void add_client(struct namespace_socket *socket, int fd)
+static void add_client(struct listener *listener, int fd)
 {
+	const struct namespace_socket *socket = listener->owner;
 	struct keeper *keeper = socket->keeper;
 	struct clients *clients = &keeper->clients;
 	struct relay *relay = calloc(1, sizeof *relay);
@@ -119,32 +119,9 @@ static void add_client(struct namespace_socket *socket, int fd)
 	clients->first = relay;
 }
 
-static void on_connection(struct watch *watch, uint32_t events)
-{
-	struct namespace_socket *socket = watch->owner;
-	(void)events;
-	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0) {
-		add_client(socket, fd);
-		return;
-	}
-	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
-		return;
-	watch_events(watch, 0);
-	timer_start(&socket->keeper->loop, &socket->pause, ACCEPT_AGAIN_MS);
-}
-
-static void accept_again(struct timer *timer)
-{
-	struct namespace_socket *socket = timer->owner;
-	watch_events(&socket->watch, EPOLLIN);
-}
-
 static int open_socket(struct namespace_socket *socket, struct failure *failure)
 {
-	unlink(socket->path);
-	int fd = unix_listen(socket->path);
-	if (fd < 0 || watch_open(&socket->keeper->loop, &socket->watch, fd, EPOLLIN) != 0) {
+	if (listener_open(&socket->listener, &socket->keeper->loop, socket->path) != 0) {
 		fail_errno(failure, "cannot listen on %s", socket->path);
 		unlink(socket->path);
 		return -1;
@@ -170,15 +147,15 @@ int clients_listen(struct keeper *keeper, const char *namespace_name, char path[
 	if (socket && access(path, F_OK) == 0)
 		return 0;
 	if (socket) {
-		watch_close(&socket->watch);
+		listener_close(&socket->listener);
 		return open_socket(socket, failure);
 	}
 	socket = calloc(1, sizeof *socket);
 	if (!socket)
 		return fail_errno(failure, "cannot make a socket");
 	socket->keeper = keeper;
-	socket->watch = (struct watch){.fd = -1, .ready = on_connection, .owner = socket};
-	socket->pause = (struct timer){.due = accept_again, .owner = socket};
+	socket->listener.accepted = add_client;
+	socket->listener.owner = socket;
 	strcpy(socket->name, namespace_name);
 	strcpy(socket->path, path);
 	if (open_socket(socket, failure) != 0) {
@@ -258,8 +235,7 @@ void clients_close_sockets(struct keeper *keeper)
 		struct namespace_socket *socket = clients->sockets;
 		clients->sockets = socket->next;
 		unlink(socket->path);
-		timer_stop(&keeper->loop, &socket->pause);
-		watch_close(&socket->watch);
+		listener_close(&socket->listener);
 		free(socket);
 	}
 }

@@ -4,6 +4,7 @@
 #include "event-loop.h"
 #include "host/failure.h"
 #include "host/identifier.h"
+#include "listener.h"
 #include "relay.h"
 
 #include <limits.h>
@@ -14,8 +15,7 @@ struct keeper;
 struct namespace_socket {
 	struct namespace_socket *next;
 	struct keeper *keeper;
-	struct watch watch;
-	struct timer pause; // after EMFILE
+	struct listener listener;
 	char name[IDENTIFIER_MAX_LENGTH + 1];
 	char path[PATH_MAX];
 };

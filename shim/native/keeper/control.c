@@ -3,7 +3,6 @@
 #include "host/deadline.h"
 #include "host/file-io.h"
 #include "host/identifier.h"
-#include "host/unix-socket.h"
 #include "keeper-log.h"
 #include "keeper.h"
 
@@ -19,7 +18,6 @@
 // Who connects has something to say; who does not say it must not keep a descriptor for ever.
 #define FIRST_LINGER_MS 5000
 #define LINE_LIMIT_MS 10000
-#define ACCEPT_AGAIN_MS 100
 
 static void close_connection(struct control_connection *connection)
 {
@@ -217,8 +215,9 @@ static void on_limit(struct timer *timer)
 	close_connection(timer->owner);
 }
 
-static void add_connection(struct keeper *keeper, int fd)
+static void add_connection(struct listener *listener, int fd)
 {
+	struct keeper *keeper = listener->owner;
 	struct control_connection *connection = calloc(1, sizeof *connection);
 	if (!connection) {
 		close(fd);
@@ -236,39 +235,16 @@ static void add_connection(struct keeper *keeper, int fd)
 	timer_start(&keeper->loop, &connection->limit, LINE_LIMIT_MS);
 }
 
-static void on_connection(struct watch *watch, uint32_t events)
-{
-	struct keeper *keeper = watch->owner;
-	(void)events;
-	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0) {
-		add_connection(keeper, fd);
-		return;
-	}
-	if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
-		return;
-	watch_events(watch, 0);
-	timer_start(&keeper->loop, &keeper->control.pause, ACCEPT_AGAIN_MS);
-}
-
-static void accept_again(struct timer *timer)
-{
-	struct keeper *keeper = timer->owner;
-	watch_events(&keeper->control.watch, EPOLLIN);
-}
-
 int control_open(struct keeper *keeper, int64_t linger_ms, struct failure *failure)
 {
 	struct control *control = &keeper->control;
 	const char *path = keeper->paths.keeper_socket;
-	control->watch = (struct watch){.fd = -1, .ready = on_connection, .owner = keeper};
-	control->pause = (struct timer){.due = accept_again, .owner = keeper};
+	control->listener.accepted = add_connection;
+	control->listener.owner = keeper;
 	control->linger_ms = linger_ms;
 	// The launcher that has started it is about to ask; it may be slow.
 	control->linger_end = deadline_in_ms(linger_ms < FIRST_LINGER_MS ? FIRST_LINGER_MS : linger_ms);
-	unlink(path);
-	int fd = unix_listen(path);
-	if (fd < 0 || watch_open(&keeper->loop, &control->watch, fd, EPOLLIN) != 0)
+	if (listener_open(&control->listener, &keeper->loop, path) != 0)
 		return fail_errno(failure, "cannot listen on %s", path);
 	return 0;
 }
@@ -306,8 +282,7 @@ void control_replaced(struct keeper *keeper, const struct failure *failure)
 void control_close_socket(struct keeper *keeper)
 {
 	unlink(keeper->paths.keeper_socket);
-	timer_stop(&keeper->loop, &keeper->control.pause);
-	watch_close(&keeper->control.watch);
+	listener_close(&keeper->control.listener);
 }
 
 void control_close(struct keeper *keeper)

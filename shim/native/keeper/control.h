@@ -1,8 +1,8 @@
 #ifndef LXCRI_CONTROL_H
 #define LXCRI_CONTROL_H
 
-#include "event-loop.h"
 #include "host/failure.h"
+#include "listener.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -24,8 +24,7 @@ struct control_connection {
 
 /** keeper.sock: launchers, monitors and people. */
 struct control {
-	struct watch watch;
-	struct timer pause; // after EMFILE
+	struct listener listener;
 	struct control_connection *first;
 	int64_t linger_ms;
 	int64_t linger_end; // monotonic, in nanoseconds: until then a launcher's word holds

@@ -1,5 +1,7 @@
 #include "daemon-log.h"
 
+#include "log-file.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,10 +10,7 @@
 
 int daemon_log_open(const struct paths *paths, struct failure *failure)
 {
-	struct stat status;
-	if (lstat(paths->log, &status) == 0 && status.st_size > DAEMON_LOG_LIMIT)
-		rename(paths->log, paths->log_old);
-	int fd = open(paths->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+	int fd = log_file_open(paths->log, paths->log_old, DAEMON_LOG_LIMIT);
 	return fd < 0 ? fail_errno(failure, "cannot open the log %s", paths->log) : fd;
 }
 

@@ -22,10 +22,15 @@
 // A daemon that does not read what it asked for is not read from either.
 #define OUTPUT_MAX ((size_t)8 * 1024 * 1024)
 
+static bool takes_more(const struct daemon_process *process)
+{
+	return process->output.queue.bytes < OUTPUT_MAX;
+}
+
 static void watch_control(struct daemon_process *process)
 {
-	bool reads = process->output.queue.bytes < OUTPUT_MAX;
-	watch_events(&process->control, (reads ? EPOLLIN : 0U) | (process->output.queue.first ? EPOLLOUT : 0U));
+	watch_events(
+		&process->control, (takes_more(process) ? EPOLLIN : 0U) | (process->output.queue.first ? EPOLLOUT : 0U));
 }
 
 /** End of file: exec has closed the pipe, or the child is dead, which is told in another way. */
@@ -45,27 +50,18 @@ static void on_report(struct watch *watch, uint32_t events)
 	process->owner->executed(process);
 }
 
+static bool take_word(void *context, struct frame *frame)
+{
+	struct daemon_process *process = context;
+	process->owner->said(process, frame);
+	free(frame);
+	return takes_more(process);
+}
+
 /** Takes what the daemon says. False: nothing more will come. */
 static bool read_control(struct daemon_process *process)
 {
-	while (process->output.queue.bytes < OUTPUT_MAX) {
-		struct frame *frame = NULL;
-		switch (frame_reader_read(&process->reader, process->control.fd, SIZE_MAX, &frame)) {
-			case READ_WHOLE:
-				process->owner->said(process, frame);
-				free(frame);
-				break;
-			case READ_OVERSIZE:
-				break;
-			case READ_BLOCKED:
-			case READ_NO_ROOM:
-				return true;
-			case READ_ENDED:
-			case READ_FAILED:
-				return false;
-		}
-	}
-	return true;
+	return !takes_more(process) || frame_reader_read_all(&process->reader, process->control.fd, take_word, process);
 }
 
 static void on_control(struct watch *watch, uint32_t events)

@@ -83,6 +83,27 @@ enum frame_read frame_reader_read(struct frame_reader *reader, int fd, size_t ro
 	return result;
 }
 
+bool frame_reader_read_all(struct frame_reader *reader, int fd, frame_taker *take, void *context)
+{
+	for (;;) {
+		struct frame *frame = NULL;
+		switch (frame_reader_read(reader, fd, SIZE_MAX, &frame)) {
+			case READ_WHOLE:
+				if (!take(context, frame))
+					return true;
+				break;
+			case READ_OVERSIZE:
+				break;
+			case READ_BLOCKED:
+			case READ_NO_ROOM:
+				return true;
+			case READ_ENDED:
+			case READ_FAILED:
+				return false;
+		}
+	}
+}
+
 bool frame_reader_is_inside(const struct frame_reader *reader)
 {
 	return reader->header_used > 0;

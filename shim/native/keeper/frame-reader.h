@@ -28,6 +28,12 @@ struct frame_reader {
 /** Reads one frame of at most `room` bytes, header and data; one of TTRPC_DATA_MAX must fit at times. */
 enum frame_read frame_reader_read(struct frame_reader *reader, int fd, size_t room, struct frame **frame);
 
+/** Takes a frame over. False: that is enough for now. */
+typedef bool frame_taker(void *context, struct frame *frame);
+
+/** Reads all frames that are there, without a limit of their size. False: nothing more will come. */
+bool frame_reader_read_all(struct frame_reader *reader, int fd, frame_taker *take, void *context);
+
 /** Whether a frame has begun and is not whole. */
 bool frame_reader_is_inside(const struct frame_reader *reader);
 

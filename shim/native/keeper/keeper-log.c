@@ -2,23 +2,13 @@
 
 #include "host/file-io.h"
 #include "keeper.h"
+#include "log-file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-static int open_log(const struct paths *paths)
-{
-	struct stat status;
-	if (lstat(paths->keeper_log, &status) == 0 && status.st_size > KEEPER_LOG_LIMIT)
-		rename(paths->keeper_log, paths->keeper_log_old);
-	return open(
-		paths->keeper_log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
-}
 
 void keeper_log(const struct keeper *keeper, const char *format, ...)
 {
@@ -37,7 +27,7 @@ void keeper_log(const struct keeper *keeper, const char *format, ...)
 	if (used > sizeof line - 2)
 		used = sizeof line - 2;
 	line[used++] = '\n';
-	int fd = open_log(&keeper->paths);
+	int fd = log_file_open(keeper->paths.keeper_log, keeper->paths.keeper_log_old, KEEPER_LOG_LIMIT);
 	if (fd < 0)
 		return;
 	// There is nobody to be told that a log could not be written.

@@ -88,15 +88,16 @@ static void lose_by(struct sink *sink, const char *what, int error)
 	lose(sink, text);
 }
 
-static void take_answer(struct sink *sink, struct frame *frame)
+static bool take_answer(void *context, struct frame *frame)
 {
+	struct sink *sink = context;
 	struct publisher *publisher = &sink->keeper->publisher;
 	struct publication *publication = publisher->first;
 	while (publication && (publication->sink != sink || publication->stream != frame->stream))
 		publication = publication->next;
 	if (!publication || frame->type != TTRPC_RESPONSE) {
 		free(frame);
-		return;
+		return true;
 	}
 	if (publisher->answers == ANSWERS_MAX)
 		forget_oldest_answer(publisher);
@@ -104,27 +105,7 @@ static void take_answer(struct sink *sink, struct frame *frame)
 	publication->sink = NULL;
 	publication->answer = frame;
 	tell_answer(sink->keeper, publication);
-}
-
-/** False: the connection has ended. */
-static bool read_answers(struct sink *sink)
-{
-	for (;;) {
-		struct frame *frame = NULL;
-		switch (frame_reader_read(&sink->reader, sink->watch.fd, SIZE_MAX, &frame)) {
-			case READ_WHOLE:
-				take_answer(sink, frame);
-				break;
-			case READ_OVERSIZE:
-				break;
-			case READ_BLOCKED:
-			case READ_NO_ROOM:
-				return true;
-			case READ_ENDED:
-			case READ_FAILED:
-				return false;
-		}
-	}
+	return true;
 }
 
 static void flush(struct sink *sink)
@@ -137,7 +118,8 @@ static void flush(struct sink *sink)
 static void on_sink(struct watch *watch, uint32_t events)
 {
 	struct sink *sink = watch->owner;
-	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) && !read_answers(sink))
+	bool has_news = events & (EPOLLIN | EPOLLHUP | EPOLLERR);
+	if (has_news && !frame_reader_read_all(&sink->reader, watch->fd, take_answer, sink))
 		lose_by(sink, "the connection ended before the answer of", ECONNRESET);
 	else
 		flush(sink);
