@@ -118,6 +118,17 @@ export interface MonitorStatus {
   readonly done?: ReadonlyMap<string, number>;
 }
 
+/** What a monitor said when its status came to be, but the end, in that order. */
+export function messagesOf({ init, started, asked, startFailure, oomCount }: MonitorStatus): MonitorMessage[] {
+  return [
+    { type: 'created', init },
+    ...(asked === undefined ? [] : [{ type: 'asked', call: asked } as const]),
+    ...(startFailure === undefined ? [] : [{ type: 'start-failed', ...startFailure } as const]),
+    ...(started ? [{ type: 'running' } as const] : []),
+    ...(oomCount > 0n ? [{ type: 'oom', count: oomCount } as const] : []),
+  ];
+}
+
 export interface Failure {
   readonly errno: number;
   readonly text: string;

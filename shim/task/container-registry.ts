@@ -26,7 +26,7 @@ import { Container, InterruptedCreation } from './container.ts';
 import { writeContainerRecord, type ContainerRecord } from './container-record.ts';
 import { planCreation, writePlans } from './creation-plan.ts';
 import type { DeletedProcess } from './exec-table.ts';
-import { parseJournalName } from './journal-name.ts';
+import { journalOwner } from './journal-name.ts';
 import { KeptAnswers, processName, throwIfRefused } from './kept-answers.ts';
 import { CONTAINER_NOT_CREATED, createFailed } from './messages.ts';
 import { stateError } from './state-error.ts';
@@ -344,7 +344,7 @@ export class ContainerRegistry {
 
   /** Sends what a container that is gone still owed when its daemon died. @throws what makes a journal unreadable. */
   async adoptJournal(namespace: string, name: string): Promise<void> {
-    const queue = this.#newQueue({ namespace, id: parseJournalName(name).id, journal: name });
+    const queue = this.#newQueue({ namespace, id: journalOwner(name), journal: name });
     try {
       await queue.recover();
     } catch (error) {

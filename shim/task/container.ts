@@ -1,6 +1,5 @@
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
-import { setTimeout as timeout } from 'node:timers/promises';
 import type { Logger } from '../../common/logger.ts';
 import { Code, StatusError, failedPrecondition, notFound } from '../../common/errors.ts';
 import { exists, removeDirectory } from '../../common/files.ts';
@@ -25,6 +24,7 @@ import { Announcements } from './announcements.ts';
 import type { CheckpointRequest } from './checkpoint-options.ts';
 import { Checkpointing } from './checkpointing.ts';
 import type { CallIdentity } from './call-identity.ts';
+import { ContainerRecovery, type RecoverableContainer, type RecoveredEnds } from './container-recovery.ts';
 import { markAbandoned, removeContainerRecord, type ContainerRecord } from './container-record.ts';
 import { updateResources } from './container-resources.ts';
 import { Deferred } from './deferred.ts';
@@ -47,7 +47,6 @@ import {
   startFailed,
 } from './messages.ts';
 import { Killing, type Killable } from './killing.ts';
-import { readFailure, readStatus } from './monitor-files.ts';
 import { MonitorLink, type MonitorOwner } from './monitor-link.ts';
 import { Pausing } from './pausing.ts';
 import { explainRestore, makeWorkDirectory } from './restoring.ts';
@@ -76,22 +75,15 @@ export class InterruptedCreation extends StatusError {
   }
 }
 
-/** How long a daemon's start waits for what a monitor tells at once, unless the kernel or a debugger holds it. */
-const GREETING_TIMEOUT_MS = 1000;
-/** For what a dead monitor has left, at a daemon's start. */
-const ENDING_TIMEOUT_MS = 1000;
-
 /**
  * One container and what is known of it. Its monitor tells what happens; calls that change it run one after another.
  * Nothing here is lost with this process: the next daemon makes it again from the state directory.
  */
-export class Container implements TaskProcess, MonitorOwner, ExecContainer, Killable {
+export class Container implements TaskProcess, MonitorOwner, ExecContainer, Killable, RecoverableContainer {
   readonly execId = '';
   readonly record: ContainerRecord;
   readonly #context: ContainerContext;
   readonly #queue = new SerialQueue();
-  /** A connection to an earlier daemon's monitor is being made, and it has not told all yet. */
-  #isGreeting = false;
   readonly #created = new Deferred<ProcessIdentity>();
   readonly #started = new Deferred<void>();
   readonly #exited = new Deferred<ExitRecord>();
@@ -104,6 +96,7 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer, Kill
   readonly pausing: Pausing;
   readonly #killing: Killing;
   readonly #checkpointing: Checkpointing;
+  readonly #recovery: ContainerRecovery;
   #init: ProcessIdentity = { pid: 0, startTime: 0n };
   #exit: ExitRecord | undefined;
   #startAsked = false;
@@ -124,6 +117,14 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer, Kill
     this.announcements = new Announcements(context.record, context.events);
     this.execs = new ExecTable(this);
     this.#checkpointing = new Checkpointing(this);
+    const ends: RecoveredEnds = {
+      failed: async (reason) => {
+        if (reason === undefined) this.#failCreation(new InterruptedCreation());
+        else await this.#fail(reason);
+      },
+      endedWithoutMonitor: (status) => this.#endWithoutMonitor(status),
+    };
+    this.#recovery = new ContainerRecovery(this, ends, context.logger);
   }
 
   get namespace(): string {
@@ -156,6 +157,10 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer, Kill
 
   get directory(): string {
     return this.#context.directory;
+  }
+
+  get isAbandoned(): boolean {
+    return this.#isAbandoned;
   }
 
   get stdio(): Stdio {
@@ -199,28 +204,9 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer, Kill
     await this.announcements.discard();
   }
 
-  /**
-   * Takes a container over from an earlier daemon: from its monitor if that lives, else from what it left. Without a
-   * status it was being created, and is, or `created` tells why not.
-   */
+  /** Takes it over from an earlier daemon. Without a status it was being created, and is, or `created` tells why not. */
   async recover(found: MonitorStatus | undefined): Promise<void> {
-    await this.#recoverEvents();
-    await this.execs.find();
-    const isGreeted = await this.#greet(found);
-    const isThere = this.link.isOpen;
-    // One that is gone may have written more since.
-    const status = isThere ? found : ((await readStatus(this.directory).catch(() => undefined)) ?? found);
-    if (!isThere) await this.execs.find();
-    // What is told first is what has happened first, whoever tells it.
-    if (status === undefined) {
-      if (!isThere) await this.#recoverFailure();
-    } else if (!isGreeted) {
-      this.#recoverStatus(status);
-    }
-    await this.pausing.recover();
-    await this.execs.recover();
-    if (!isThere) await this.#endInTime(status);
-    else if (status?.exit !== undefined) this.#end(status.exit);
+    await this.#recovery.run(found);
     this.#recoverCheckpoint();
   }
 
@@ -234,73 +220,6 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer, Kill
           'a checkpoint that an earlier daemon began failed',
         );
       });
-  }
-
-  /** Events that cannot be read are lost; the container is not. */
-  async #recoverEvents(): Promise<void> {
-    try {
-      // Of one that is given up nothing is told; the journal may be gone, and with it what was.
-      if (this.#isAbandoned) await this.announcements.discard();
-      else await this.announcements.recover();
-    } catch (error) {
-      this.#context.logger.error({ ...this.#identity, err: error }, 'the journal of a container cannot be read');
-    }
-  }
-
-  /** @returns whether the monitor has told what it knows of a container that was created. */
-  async #greet(found: MonitorStatus | undefined): Promise<boolean> {
-    this.#isGreeting = true;
-    try {
-      const isConnected = await this.link.connect().then(
-        () => true,
-        () => false,
-      );
-      return isConnected && found !== undefined && (await this.#isGreeted()) && this.link.isOpen;
-    } finally {
-      this.#isGreeting = false;
-    }
-  }
-
-  /** A monitor that does not answer, because a mount or an unmount hangs, must not keep the daemon from all others. */
-  async #isGreeted(): Promise<boolean> {
-    const late = timeout(GREETING_TIMEOUT_MS, false, { ref: false });
-    const isGreeted = await Promise.race([this.link.greeted.then(() => true), late]);
-    if (!isGreeted && this.link.isOpen) {
-      this.#context.logger.warn(this.#identity, 'the monitor of a container does not answer; its file tells its state');
-    }
-    return isGreeted;
-  }
-
-  /** A monitor that nobody was connected to has left word of what happened meanwhile. */
-  async #recoverLastWords(): Promise<void> {
-    try {
-      await this.execs.reread();
-      const status = await readStatus(this.directory);
-      if (status !== undefined && this.#created.settled) this.#recoverStatus(status);
-    } catch (error) {
-      this.#context.logger.warn({ ...this.#identity, err: error }, 'what a monitor has left word of cannot be read');
-    }
-  }
-
-  #recoverStatus({ init, started, asked, startFailure, oomCount }: MonitorStatus): void {
-    this.message({ type: 'created', init });
-    if (asked !== undefined) this.message({ type: 'asked', call: asked });
-    if (startFailure !== undefined) this.message({ type: 'start-failed', ...startFailure });
-    if (started) this.message({ type: 'running' });
-    if (oomCount > 0n) this.message({ type: 'oom', count: oomCount });
-  }
-
-  /** The monitor may have left word; else nothing was decided. */
-  async #recoverFailure(): Promise<void> {
-    const failure = await readFailure(this.directory);
-    if (failure === undefined) this.#failCreation(new InterruptedCreation());
-    else await this.#fail(failure.text);
-  }
-
-  /** A hook, or an unmount, that hangs must not keep the daemon from all other containers; this one ends when it does. */
-  async #endInTime(status: MonitorStatus | undefined): Promise<void> {
-    const ending = this.#endWithoutMonitor(status);
-    await Promise.race([ending, timeout(ENDING_TIMEOUT_MS, undefined, { ref: false })]);
   }
 
   async #endWithoutMonitor(status: MonitorStatus | undefined): Promise<void> {
@@ -653,11 +572,11 @@ export class Container implements TaskProcess, MonitorOwner, ExecContainer, Kill
 
   async gone(): Promise<void> {
     // Who connects to it sees to that.
-    if (this.#isGreeting) return;
+    if (this.#recovery.isGreeting) return;
     if (!(await this.isFinished())) {
       // Or it ended as it should, and its last words went with the connection: writing to a closed one loses them.
       this.#context.logger.warn(this.#identity, 'a monitor is gone without a word; what it may have left is removed');
-      await this.#recoverLastWords();
+      await this.#recovery.readLastWords(this.#created.settled);
       const exit = await this.#cleanUpAfterMonitor();
       this.#end(exit);
     }

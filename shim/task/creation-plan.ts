@@ -70,8 +70,8 @@ export async function planCreation(
   plan.append(prepared.plan);
 
   const { cgroups, execDefaults } = prepared;
-  const build = paths.build;
-  const journal = newJournalName(id, build);
+  const { build } = paths;
+  const journal = newJournalName(id);
   const identity = { namespace, id, bundle, backend: backend.name, build, journal, call };
   const record = { ...identity, stdio, rootfs, target, cgroups, execDefaults, criu, checkpoint };
   const files = [...prepared.files, ...(restore === undefined ? [] : [restore])];
