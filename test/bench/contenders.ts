@@ -1,3 +1,5 @@
+import { CHECKOUT_BIN } from '../vm/checkout.ts';
+import { containerdConfig, LAYERFS_SOCKET } from '../vm/containerd-config.ts';
 import type { Vm } from '../vm/vm.ts';
 
 /** Each has a containerd of its own; `dataset` is mounted where that, or its snapshotter, has its files. */
@@ -76,25 +78,14 @@ export async function makeHome(vm: Vm, { name, dataset }: Contender): Promise<vo
 
 export async function startContainerd(vm: Vm, contender: Contender): Promise<Service> {
   const home = `${DIR}/${contender.name}`;
-  const config = `version = 2
-root = "${home}/root"
-state = "/run/bench-${contender.name}"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-  address = "${socketOf(contender)}"
-[proxy_plugins.layerfs]
-  type = "snapshot"
-  address = "${LAYERFS_SOCKET}"
-`;
-  await vm.succeed(['tee', `${home}/config.toml`], { input: config });
+  const places = { root: `${home}/root`, state: `/run/bench-${contender.name}`, address: socketOf(contender) };
+  await vm.succeed(['tee', `${home}/config.toml`], { input: containerdConfig(places) });
   const service = startService(vm, contender.name, ['containerd', '--config', `${home}/config.toml`]);
   await waitFor(vm, `ctr --address ${socketOf(contender)} version >/dev/null 2>&1`);
   return service;
 }
 
-const LAYERFS_SOCKET = '/run/layerfs/layerfs.sock';
-
 export async function startLayerFs(vm: Vm): Promise<void> {
-  startService(vm, 'layerfs-snapshotter', ['/work/dist/bin/layerfs-snapshotter', '--dataset', `${POOL}/layerfs`]);
+  startService(vm, 'layerfs-snapshotter', [`${CHECKOUT_BIN}/layerfs-snapshotter`, '--dataset', `${POOL}/layerfs`]);
   await waitFor(vm, `test -S ${LAYERFS_SOCKET}`);
 }

@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { execa } from 'execa';
-import { Containerd } from '../support/containerd.ts';
+import type { Containerd } from '../support/containerd.ts';
 import { BUSYBOX_IMAGE } from '../support/oci-image.ts';
 import { LXCRI, RUNC } from '../support/runtimes.ts';
+import { inContainerd } from './in-containerd.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { measurePairs, type Pair } from './pairs.ts';
 
@@ -48,24 +49,21 @@ async function time(action: () => Promise<unknown>): Promise<number> {
 /** Execs in a container of this project's shim beside those in one of runc's, under the same containerd. */
 export async function benchExec(options: ExecOptions, say: (text: string) => void): Promise<ExecResult> {
   const machine = await describeMachine();
-  const containerd = await Containerd.start({ lingerMs: 5000, stateInMemory: true });
-  const interrupted = () => void containerd.stop().then(() => process.exit(130));
-  process.once('SIGINT', interrupted);
-  try {
-    for (const runtime of [LXCRI, RUNC]) {
-      const state = runtime === RUNC ? ['--runc-root', path.join(containerd.stateDir, 'runc')] : [];
-      const container = [BUSYBOX_IMAGE.name, runtime, 'sleep', '3600'];
-      await containerd.ctr(['run', '--detach', '--runtime', runtime, ...state, ...container]);
-    }
+  const measured = await inContainerd({ lingerMs: 5000, stateInMemory: true }, async (containerd) => {
+    for (const runtime of [LXCRI, RUNC]) await startContainer(containerd, runtime);
     say(`${options.runs} pairs of ctr tasks exec … true`);
     const single = await measurePairs(LXCRI, options.runs, (runtime) => time(() => exec(containerd, runtime)));
     say(`${PARALLEL_ROUNDS} pairs of ${options.parallel} at once`);
     const parallel = await measurePairs(LXCRI, PARALLEL_ROUNDS, (runtime) =>
       time(() => execAtOnce(containerd, runtime, options.parallel)),
     );
-    return { date: new Date().toISOString().slice(0, 10), machine, options, single, parallel };
-  } finally {
-    process.off('SIGINT', interrupted);
-    await containerd.stop();
-  }
+    return { single, parallel };
+  });
+  return { date: new Date().toISOString().slice(0, 10), machine, options, ...measured };
+}
+
+async function startContainer(containerd: Containerd, runtime: string): Promise<void> {
+  const state = runtime === RUNC ? ['--runc-root', path.join(containerd.stateDir, 'runc')] : [];
+  const container = [BUSYBOX_IMAGE.name, runtime, 'sleep', '3600'];
+  await containerd.ctr(['run', '--detach', '--runtime', runtime, ...state, ...container]);
 }

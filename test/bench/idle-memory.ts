@@ -1,6 +1,7 @@
-import { Containerd } from '../support/containerd.ts';
+import type { Containerd } from '../support/containerd.ts';
 import { daemonSleeps, hasKeeper, keeperStatus } from '../support/keeper.ts';
 import { LXCRI, RUNC } from '../support/runtimes.ts';
+import { inContainerd } from './in-containerd.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { readMemory, removeIdle, settle, startIdle, type Memory } from './memory.ts';
 
@@ -21,6 +22,7 @@ export interface IdleMemoryResult {
 
 /** Longer than it takes to settle and to read what an awake daemon keeps. */
 const SLEEP_MS = 30_000;
+const OPTIONS = { lingerMs: 5000, environment: { LXCRI_SLEEP_MS: String(SLEEP_MS) } };
 
 /** `sizes` in ascending order: containers are added from each to the next. */
 export async function benchIdleMemory(
@@ -28,8 +30,8 @@ export async function benchIdleMemory(
   say: (text: string) => void,
 ): Promise<IdleMemoryResult> {
   const machine = await describeMachine();
-  const lxcri = await withContainerd((containerd) => grow(containerd, LXCRI, sizes, say));
-  const runc = await withContainerd((containerd) => grow(containerd, RUNC, sizes, say));
+  const lxcri = await inContainerd(OPTIONS, (containerd) => grow(containerd, LXCRI, sizes, say));
+  const runc = await inContainerd(OPTIONS, (containerd) => grow(containerd, RUNC, sizes, say));
   return {
     date: new Date().toISOString().slice(0, 10),
     machine,
@@ -68,16 +70,4 @@ async function readAsleep(containerd: Containerd, containers: number): Promise<M
   if (!(await hasKeeper(containerd.runDir))) return undefined;
   await daemonSleeps(containerd.runDir, { timeoutMs: 2 * SLEEP_MS });
   return readMemory(containerd, containers);
-}
-
-async function withContainerd<T>(measure: (containerd: Containerd) => Promise<T>): Promise<T> {
-  const containerd = await Containerd.start({ lingerMs: 5000, environment: { LXCRI_SLEEP_MS: String(SLEEP_MS) } });
-  const interrupted = () => void containerd.stop().then(() => process.exit(130));
-  process.once('SIGINT', interrupted);
-  try {
-    return await measure(containerd);
-  } finally {
-    process.off('SIGINT', interrupted);
-    await containerd.stop();
-  }
 }

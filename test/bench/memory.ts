@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import path from 'node:path';
 import type { Containerd } from '../support/containerd.ts';
 import { BUSYBOX_IMAGE } from '../support/oci-image.ts';
+import { proportionalMemory } from '../support/process-usage.ts';
 import { processesOf } from '../support/processes.ts';
 
 export interface Memory {
@@ -64,7 +64,7 @@ export async function readMemory(containerd: Containerd, containers: number): Pr
   const isResident = (command: string) => containerd.scope.isResident?.(command) === true;
   const processes = (await processesOf(containerd.marker)).filter(({ command }) => !isResident(command));
   const sizes = await Promise.all(
-    processes.map(async ({ pid, command }) => ({ pid, command, kib: await readPss(pid) })),
+    processes.map(async ({ pid, command }) => ({ pid, command, kib: await proportionalMemory(pid) })),
   );
   const { stdout } = await containerd.ctr(['tasks', 'ls']);
   const payloads = new Set([...stdout.matchAll(/^\S+\s+(\d+)\s+RUNNING/gm)].map(([, pid]) => Number(pid)));
@@ -77,12 +77,6 @@ export async function readMemory(containerd: Containerd, containers: number): Pr
   }
   const totalKiB = Object.values(programs).reduce((total, { pssKiB }) => total + pssKiB, 0);
   return { containers, programs, totalKiB };
-}
-
-/** The proportional set size, in KiB: a page that n processes share counts as an nth of it. */
-export async function readPss(pid: number): Promise<number> {
-  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8');
-  return Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1]);
 }
 
 /** `node … shim.cjs` is known by its script. */

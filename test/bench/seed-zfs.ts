@@ -1,7 +1,8 @@
+import { CHECKOUT } from '../vm/checkout.ts';
 import type { Vm } from '../vm/vm.ts';
 import { DIR, ZFS } from './contenders.ts';
 
-const WORKER = '/work/dist/lib/proxmox-lxcri/layerfs-worker';
+const WORKER = `${CHECKOUT}/dist/lib/proxmox-lxcri/layerfs-worker`;
 /** Far more than it takes. */
 const LIMIT_MS = 15 * 60_000;
 

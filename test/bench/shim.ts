@@ -1,11 +1,10 @@
-import { Containerd } from '../support/containerd.ts';
-import { LXCRI } from '../support/runtimes.ts';
+import { LXCRI, RUNC } from '../support/runtimes.ts';
+import { inContainerd } from './in-containerd.ts';
 import { describeMachine, type Machine } from './machine.ts';
 import { measureMemory, type Memory } from './memory.ts';
 import type { Pair } from './pairs.ts';
 import { measureColdStarts, measureRunTimes } from './run-time.ts';
 import { measureThroughput } from './throughput.ts';
-import { RUNC } from '../support/runtimes.ts';
 
 export interface ShimOptions {
   readonly runs: number;
@@ -33,7 +32,7 @@ const SHORT_LINGER_MS = 50;
 /** This project's shim beside runc's: the same containerd, the same image, the same snapshotter. */
 export async function benchShim(options: ShimOptions, say: (text: string) => void): Promise<ShimResult> {
   const machine = await describeMachine();
-  const warm = await withContainerd(LINGER_MS, async (containerd) => {
+  const warm = await inContainerd({ lingerMs: LINGER_MS }, async (containerd) => {
     say(`${options.runs} pairs of ctr run --rm … true`);
     const runTimes = await measureRunTimes(containerd, LXCRI, options.runs);
     say(`${options.rates} pairs of 1 GiB through stdout`);
@@ -44,20 +43,8 @@ export async function benchShim(options: ShimOptions, say: (text: string) => voi
     return { runTimes, rates, memory: { lxcri, runc } };
   });
   say(`${COLD_RUNS} runs without a daemon to begin with`);
-  const coldStarts = await withContainerd(SHORT_LINGER_MS, (containerd) =>
+  const coldStarts = await inContainerd({ lingerMs: SHORT_LINGER_MS }, (containerd) =>
     measureColdStarts(containerd, LXCRI, COLD_RUNS),
   );
   return { date: new Date().toISOString().slice(0, 10), machine, options, ...warm, coldStarts };
-}
-
-async function withContainerd<T>(lingerMs: number, measure: (containerd: Containerd) => Promise<T>): Promise<T> {
-  const containerd = await Containerd.start({ lingerMs });
-  const interrupted = () => void containerd.stop().then(() => process.exit(130));
-  process.once('SIGINT', interrupted);
-  try {
-    return await measure(containerd);
-  } finally {
-    process.off('SIGINT', interrupted);
-    await containerd.stop();
-  }
 }

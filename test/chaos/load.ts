@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { settlesWithin } from '../support/settles-within.ts';
 import { BusyLife } from './lives/busy.ts';
 import { CtrDetachedLife } from './lives/ctr-detached.ts';
 import { CtrRunLife } from './lives/ctr-run.ts';
@@ -59,12 +60,7 @@ export class Load {
   async finish(): Promise<void> {
     this.#over = true;
     for (const resident of this.#residents) resident.release();
-    const stuck = Symbol();
-    const limit = new AbortController();
-    const ended = Promise.all(this.#running);
-    const result = await Promise.race([ended, sleep(LAST_LIFE_MS, stuck, { signal: limit.signal })]);
-    limit.abort();
-    if (result !== stuck) return;
+    if (await settlesWithin(Promise.all(this.#running), LAST_LIFE_MS)) return;
     for (const { id, kind, doing } of this.#world.lives) this.#world.fail(`${id} (${kind}) does not end: ${doing}`);
   }
 

@@ -1,5 +1,6 @@
 /** `npm run chaos`: a load of containers, and everything that can go wrong at the same time. */
-import { parseArgs } from 'node:util';
+import { UsageError } from '../../shim/cli/usage-error.ts';
+import { interruption, newSeed, numberOf, parseOptions, runProgram, say } from '../support/command-line.ts';
 import { FAULTS } from './faults/all.ts';
 import { chaosReport } from './report.ts';
 import { runChaos, type ChaosOptions } from './run.ts';
@@ -26,39 +27,24 @@ Examples:
   npm run -s chaos -- --minutes 1 --json | jq .failures
 `;
 
-class UsageError extends Error {}
-
-function parseCommandLine() {
-  try {
-    return parseArgs({
-      options: {
-        minutes: { type: 'string', default: '3' },
-        seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
-        containers: { type: 'string', default: '6' },
-        faults: { type: 'string', default: Object.keys(FAULTS).join(',') },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
+const parseCommandLine = () =>
+  parseOptions({
+    minutes: { type: 'string', default: '3' },
+    seed: { type: 'string', default: newSeed() },
+    containers: { type: 'string', default: '6' },
+    faults: { type: 'string', default: Object.keys(FAULTS).join(',') },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  });
 
 type CommandLine = ReturnType<typeof parseCommandLine>;
-
-function number(option: string, value: string, { least, most }: { least: number; most: number }): number {
-  const result = Number(value);
-  if (value !== '' && result >= least && result <= most) return result;
-  throw new UsageError(`--${option} wants a number from ${least} to ${most}, not ${value}`);
-}
 
 function optionsOf({ minutes, seed, containers, faults }: CommandLine): ChaosOptions {
   const names = faults === 'none' ? [] : faults.split(',');
   return {
-    minutes: number('minutes', minutes, { least: 0.1, most: 24 * 60 }),
-    seed: number('seed', seed, { least: 0, most: 2 ** 32 - 1 }),
-    containers: number('containers', containers, { least: 1, most: 100 }),
+    minutes: numberOf('minutes', minutes, { least: 0.1, most: 24 * 60 }),
+    seed: numberOf('seed', seed, { least: 0, most: 2 ** 32 - 1 }),
+    containers: numberOf('containers', containers, { least: 1, most: 100 }),
     faults: names.map((name) => {
       const fault = FAULTS[name];
       if (fault === undefined) throw new UsageError(`--faults: ${name} is none of ${Object.keys(FAULTS).join(', ')}`);
@@ -75,23 +61,10 @@ async function main(): Promise<number> {
   }
   const options = optionsOf(line);
   const again = `npm run chaos -- --minutes ${line.minutes} --seed ${line.seed} --containers ${line.containers} --faults ${line.faults}`;
-  const say = (text: string) => process.stderr.write(`${text}\n`);
   say(`seed ${line.seed}; to stop early: Ctrl-C, once`);
-  const interrupted = new AbortController();
-  process.once('SIGINT', () => {
-    interrupted.abort();
-  });
-  const result = await runChaos(options, say, interrupted.signal);
+  const result = await runChaos(options, say, interruption());
   process.stdout.write(line.json ? `${JSON.stringify({ ...result, again }, null, 2)}\n` : chaosReport(result, again));
   return result.failures.length === 0 ? 0 : 1;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const usage = error instanceof UsageError;
-  process.stderr.write(
-    `chaos: ${error instanceof Error ? (usage ? error.message : String(error.stack)) : String(error)}\n`,
-  );
-  process.exitCode = usage ? 2 : 1;
-}
+await runProgram('chaos', main);

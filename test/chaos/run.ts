@@ -2,9 +2,8 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Containerd } from '../support/containerd.ts';
-import { eventually } from '../support/eventually.ts';
 import { askKeeper } from '../support/keeper.ts';
-import { leftovers, traces } from '../support/leftovers.ts';
+import { leftovers, traces, untilNothingIsLeft } from '../support/leftovers.ts';
 import { DIST_BIN } from '../support/runtimes.ts';
 import { TEMP_ROOT } from '../support/temp-dir.ts';
 import { EventTap } from './event-tap.ts';
@@ -111,9 +110,7 @@ async function makeWorld(containerd: Containerd): Promise<World> {
 async function closeWorld({ client, tap, containerd }: World): Promise<void> {
   await client.close();
   // Its daemon has told everything by now; what it would still tell is a failure already.
-  await eventually(async () => ((await traces(containerd.scope)).size === 0 ? true : undefined), {
-    timeoutMs: LINGER_MS + 2000,
-  }).catch(() => undefined);
+  await untilNothingIsLeft(async () => [...(await traces(containerd.scope))], { timeoutMs: LINGER_MS + 2000 });
   await tap.close();
 }
 
@@ -169,14 +166,10 @@ function clock(ms: number): string {
 /** containerd renames a bundle before it removes it, and if it is killed between never looks at that again. */
 const CONTAINERDS_OWN = /^file \S*\/io\.containerd\.runtime\.v2\.task\/[^/]+\/\./;
 
-async function whatIsLeft(containerd: Containerd, before: ReadonlySet<string>): Promise<string[]> {
-  let rest: string[] = [];
-  await eventually(async () => {
-    rest = leftovers(before, await traces(containerd.scope)).filter((trace) => !CONTAINERDS_OWN.test(trace));
-    return rest.length === 0 ? true : undefined;
-  }).catch(() => undefined);
-  return rest;
-}
+const whatIsLeft = ({ scope }: Containerd, before: ReadonlySet<string>) =>
+  untilNothingIsLeft(async () =>
+    leftovers(before, await traces(scope)).filter((trace) => !CONTAINERDS_OWN.test(trace)),
+  );
 
 /** What the daemons, the keeper and containerd had to say, and every call and fault in `history.log`. */
 async function keepLogs({ logFile, runDir }: Containerd, { history }: World, seed: number): Promise<string> {

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { settlesWithin } from '../support/settles-within.ts';
 import { Answers, type AnswerTally } from './answers.ts';
 import { frameOf, unansweredIn } from './frame-of.ts';
 
@@ -41,7 +42,8 @@ export async function carryOut(
     else wrong.push(...(await untilAnswered(socket, answers, exchange, patienceMs)));
   }
   socket.end();
-  if (!(await within(patienceMs, told.closed))) complain(`the connection was not closed within ${patienceMs} ms`);
+  if (!(await settlesWithin(told.closed, patienceMs)))
+    complain(`the connection was not closed within ${patienceMs} ms`);
   socket.destroy();
   const { expected } = exchange;
   if (expected !== undefined && answers.count > expected) complain(`${answers.count - expected} answers too many`);
@@ -110,16 +112,4 @@ function nextEvent(socket: Socket): Promise<void> {
     socket.once('data', done);
     socket.once('close', done);
   });
-}
-
-async function within(limitMs: number, happens: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => {
-      resolve(false);
-    }, limitMs);
-  });
-  const result = await Promise.race([happens.then(() => true), late]);
-  clearTimeout(timer);
-  return result;
 }

@@ -1,6 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
 import type { Metric } from '../soak/sample.ts';
 import { growthOf, type Growth } from '../soak/trend.ts';
+import { countDescriptors, privateMemory } from '../support/process-usage.ts';
 
 /** What keeper and daemon hold after so many frames. */
 export interface GrowthSample {
@@ -68,12 +68,3 @@ export function newDescriptors(before: GrowthSample | undefined, after: GrowthSa
     return has - had > FEW_DESCRIPTORS ? [`${name}: ${had} before, ${has} afterwards`] : [];
   });
 }
-
-/** In KiB: what no other process shares. */
-async function privateMemory(pid: number): Promise<number> {
-  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8');
-  const sizes = [...rollup.matchAll(/^Private_(?:Clean|Dirty|Hugetlb):\s+(\d+) kB$/gm)].map(([, size]) => Number(size));
-  return sizes.reduce((sum, size) => sum + size, 0);
-}
-
-const countDescriptors = async (pid: number) => (await readdir(`/proc/${pid}/fd`)).length;

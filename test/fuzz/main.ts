@@ -1,5 +1,5 @@
 /** `npm run fuzz`: mutated frames, messages and config.json files for a real keeper and a real daemon. */
-import { parseArgs } from 'node:util';
+import { interruption, newSeed, parseOptions, runProgram, say, wholeNumberOf } from '../support/command-line.ts';
 import { fuzzReport, isClean } from './report.ts';
 import { runFuzz, type FuzzOptions } from './run.ts';
 
@@ -26,29 +26,14 @@ Examples:
   npm run -s fuzz -- --frames 100000 --json | jq .findings
 `;
 
-class UsageError extends Error {}
-
-function parseCommandLine() {
-  try {
-    return parseArgs({
-      options: {
-        frames: { type: 'string', default: '1000000' },
-        configs: { type: 'string', default: '2000' },
-        seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function count(option: string, value: string, most: number): number {
-  const result = Number(value);
-  if (/^\d+$/.test(value) && result <= most) return result;
-  throw new UsageError(`--${option} wants a whole number from 0 to ${most}, not ${value}`);
-}
+const parseCommandLine = () =>
+  parseOptions({
+    frames: { type: 'string', default: '1000000' },
+    configs: { type: 'string', default: '2000' },
+    seed: { type: 'string', default: newSeed() },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  });
 
 async function main(): Promise<number> {
   const line = parseCommandLine();
@@ -57,27 +42,15 @@ async function main(): Promise<number> {
     return 0;
   }
   const options: FuzzOptions = {
-    frames: count('frames', line.frames, 1e12),
-    configs: count('configs', line.configs, 1e9),
-    seed: count('seed', line.seed, 2 ** 32 - 1),
+    frames: wholeNumberOf('frames', line.frames, { least: 0, most: 1e12 }),
+    configs: wholeNumberOf('configs', line.configs, { least: 0, most: 1e9 }),
+    seed: wholeNumberOf('seed', line.seed, { least: 0, most: 2 ** 32 - 1 }),
   };
   const again = `npm run fuzz -- --frames ${line.frames} --configs ${line.configs} --seed ${line.seed}`;
-  const say = (text: string) => process.stderr.write(`${text}\n`);
   say(`seed ${line.seed}; to stop early: Ctrl-C, once`);
-  const interrupted = new AbortController();
-  process.once('SIGINT', () => {
-    interrupted.abort();
-  });
-  const result = await runFuzz(options, say, interrupted.signal);
+  const result = await runFuzz(options, say, interruption());
   process.stdout.write(line.json ? `${JSON.stringify({ ...result, again }, null, 2)}\n` : fuzzReport(result, again));
   return isClean(result) ? 0 : 1;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const usage = error instanceof UsageError;
-  const text = error instanceof Error ? (usage ? error.message : String(error.stack)) : String(error);
-  process.stderr.write(`fuzz: ${text}\n`);
-  process.exitCode = usage ? 2 : 1;
-}
+await runProgram('fuzz', main);

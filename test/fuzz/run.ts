@@ -1,8 +1,7 @@
 import { access, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Growth } from '../soak/trend.ts';
-import { eventually } from '../support/eventually.ts';
-import { leftovers, traces } from '../support/leftovers.ts';
+import { leftovers, traces, untilNothingIsLeft } from '../support/leftovers.ts';
 import { LXCRI } from '../support/runtimes.ts';
 import { ShimHost } from '../support/shim-host.ts';
 import { Findings, type Finding } from './findings.ts';
@@ -134,14 +133,5 @@ async function refuseBundlesAbove(directory: string): Promise<void> {
   }
 }
 
-async function whatIsLeft(host: ShimHost, before: ReadonlySet<string>): Promise<string[]> {
-  let rest: string[] = [];
-  await eventually(
-    async () => {
-      rest = leftovers(before, await traces(host.scope));
-      return rest.length === 0 ? true : undefined;
-    },
-    { timeoutMs: 10_000 },
-  ).catch(() => undefined);
-  return rest;
-}
+const whatIsLeft = ({ scope }: ShimHost, before: ReadonlySet<string>) =>
+  untilNothingIsLeft(async () => leftovers(before, await traces(scope)), { timeoutMs: 10_000 });

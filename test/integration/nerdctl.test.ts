@@ -3,6 +3,7 @@ import { eventually } from '../support/eventually.ts';
 import { Nerdctl } from '../support/nerdctl.ts';
 import { BUSYBOX_IMAGE } from '../support/oci-image.ts';
 import { RUNTIME } from '../support/runtimes.ts';
+import { useScreenPrograms } from '../support/screen-programs.ts';
 import { Tmux } from '../support/tmux.ts';
 import { useContainerd } from '../support/with-containerd.ts';
 
@@ -85,16 +86,7 @@ test.serial('a person in a terminal: top, vi, Ctrl-C, and a shell beside', async
   const [, ...args] = runArgs(['--interactive', '--tty', '--rm', '--name', 'person'], ['sh']);
   const tmux = await Tmux.run(t, nerdctl.command(['run', ...args]), fixture.containerd.environment);
   await tmux.shows(/ #$/m);
-  await tmux.enter('top');
-  await tmux.shows(/Mem:[\s\S]*PID/);
-  await tmux.press('q');
-  await tmux.enter('vi /tmp/note');
-  await tmux.shows(/~\n~\n/);
-  await tmux.type('isome words');
-  await tmux.press('Escape');
-  await tmux.enter(':wq');
-  await tmux.enter('cat /tmp/note');
-  await tmux.shows(/\nsome words\n/);
+  await useScreenPrograms(tmux);
   await tmux.enter('sleep 1000');
   await tmux.press('C-c');
   await tmux.enter('echo status $?');

@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import { useScreenPrograms } from '../support/screen-programs.ts';
 import { Tmux, type Size } from '../support/tmux.ts';
 import { useContainerd } from '../support/with-containerd.ts';
 
@@ -53,16 +54,7 @@ test('Ctrl-C interrupts what runs in the foreground, and Ctrl-Z stops it', async
 
 test('programs that draw on the whole screen work', async (t) => {
   const tmux = await shellIn(t);
-  await tmux.enter('top');
-  await tmux.shows(/Mem:[\s\S]*PID/);
-  await tmux.press('q');
-  await tmux.enter('vi /tmp/note');
-  await tmux.shows(/~\n~\n/);
-  await tmux.type('isome words');
-  await tmux.press('Escape');
-  await tmux.enter(':wq');
-  await tmux.enter('cat /tmp/note');
-  await tmux.shows(/\nsome words\n/);
+  await useScreenPrograms(tmux);
   await tmux.enter('exit');
   t.is(await tmux.exitStatus(), 0);
 });

@@ -1,5 +1,6 @@
 /** `npm run soak`: the same over and over, and whether anything grows by it. */
-import { parseArgs } from 'node:util';
+import { UsageError } from '../../shim/cli/usage-error.ts';
+import { interruption, parseOptions, runProgram, say, wholeNumberOf } from '../support/command-line.ts';
 import { soakReport } from './report.ts';
 import { runSoak, type SoakOptions } from './run.ts';
 
@@ -23,29 +24,14 @@ Examples:
   npm run -s soak -- --cycles 1000 --json | jq '.trends[] | {name, slope}'
 `;
 
-class UsageError extends Error {}
-
-function parseCommandLine() {
-  try {
-    return parseArgs({
-      options: {
-        cycles: { type: 'string', default: '20000' },
-        samples: { type: 'string', default: '100' },
-        parallel: { type: 'string', default: '4' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function count(option: string, value: string, least: number, most: number): number {
-  const result = Number(value);
-  if (Number.isInteger(result) && result >= least && result <= most) return result;
-  throw new UsageError(`--${option} wants a number from ${least} to ${most}, not ${value}`);
-}
+const parseCommandLine = () =>
+  parseOptions({
+    cycles: { type: 'string', default: '20000' },
+    samples: { type: 'string', default: '100' },
+    parallel: { type: 'string', default: '4' },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  });
 
 async function main(): Promise<number> {
   const line = parseCommandLine();
@@ -54,24 +40,14 @@ async function main(): Promise<number> {
     return 0;
   }
   const options: SoakOptions = {
-    cycles: count('cycles', line.cycles, 20, 10_000_000),
-    samples: count('samples', line.samples, 5, 10_000),
-    parallel: count('parallel', line.parallel, 1, 50),
+    cycles: wholeNumberOf('cycles', line.cycles, { least: 20, most: 10_000_000 }),
+    samples: wholeNumberOf('samples', line.samples, { least: 5, most: 10_000 }),
+    parallel: wholeNumberOf('parallel', line.parallel, { least: 1, most: 50 }),
   };
   if (options.samples > options.cycles) throw new UsageError('--samples wants no more than there are cycles');
-  const interrupted = new AbortController();
-  process.once('SIGINT', () => {
-    interrupted.abort();
-  });
-  const say = (text: string) => process.stderr.write(`${text}\n`);
-  const result = await runSoak(options, say, interrupted.signal);
+  const result = await runSoak(options, say, interruption());
   process.stdout.write(line.json ? `${JSON.stringify(result, null, 2)}\n` : soakReport(result));
   return result.failures.length === 0 && result.trends.every(({ tooSteep }) => !tooSteep) ? 0 : 1;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  process.stderr.write(`soak: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runProgram('soak', main);

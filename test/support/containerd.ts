@@ -21,7 +21,7 @@ export interface ContainerdOptions {
   readonly shimDir?: string;
   /** More for the environment of containerd, and so of its shims. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** The run directory is a file system of its own, with these mount options. */
+  /** The run directory is a file system of its own, with these mount options, whether the state is in memory or not. */
   readonly runDirMount?: string;
   /** What is below /run on a host is in memory there, as on any with systemd: containerd's state and the run directory. */
   readonly stateInMemory?: boolean;
@@ -55,24 +55,24 @@ const NEEDLESS_PLUGINS = [
   'io.containerd.tracing.processor.v1.otlp',
 ];
 
-const configFile = (dir: string) => `version = 2
+const configOf = ({ dir, stateDir, address, snapshotter }: Containerd) => `version = 2
 root = "${dir}/root"
-state = "${dir}/state"
+state = "${stateDir}"
 disabled_plugins = ${JSON.stringify(NEEDLESS_PLUGINS)}
 [grpc]
-  address = "${dir}/c.sock"
+  address = "${address}"
 [ttrpc]
-  address = "${dir}/c.sock.ttrpc"
+  address = "${address}.ttrpc"
 [debug]
   level = "info"
 [proxy_plugins.layerfs]
   type = "snapshot"
-  address = "${dir}/l.sock"
+  address = "${snapshotter.socket}"
 `;
 
-function spawnContainerd({ dir, environment, logFile, ownNetwork }: Containerd) {
+function spawnContainerd({ configFile, environment, logFile, ownNetwork }: Containerd) {
   const output = { file: logFile, append: true } as const;
-  const args = ['--config', path.join(dir, 'config.toml')];
+  const args = ['--config', configFile];
   const [program, prefix] = ownNetwork ? ['unshare', ['--net', 'containerd']] : ['containerd', []];
   return execa(program, [...prefix, ...args], {
     env: environment,
@@ -115,9 +115,8 @@ export class Containerd {
   static async start(options: ContainerdOptions = {}): Promise<Containerd> {
     const containerd = new Containerd(await makeTempDir(), options);
     try {
-      await writeFile(path.join(containerd.dir, 'config.toml'), configFile(containerd.dir));
-      await mkdir(containerd.runDir, { mode: 0o711 });
-      await containerd.#mountAll();
+      await writeFile(containerd.configFile, configOf(containerd));
+      await containerd.#makeDirectories();
       if (options.layerFs === true) await containerd.snapshotter.launch();
       await containerd.launch();
       await containerd.#importImages(options.images ?? [BUSYBOX_IMAGE]);
@@ -126,6 +125,10 @@ export class Containerd {
       throw error;
     }
     return containerd;
+  }
+
+  get configFile(): string {
+    return path.join(this.dir, 'config.toml');
   }
 
   /** containerd's `state`. */
@@ -178,11 +181,10 @@ export class Containerd {
   get scope(): Scope {
     return {
       marker: this.marker,
-      isResident: (command) =>
-        command === `containerd --config ${this.dir}/config.toml` || this.snapshotter.isPart(command),
+      isResident: (command) => command === `containerd --config ${this.configFile}` || this.snapshotter.isPart(command),
       directories: [
         path.join(this.runDir, 'containers'),
-        path.join(this.dir, 'state/io.containerd.runtime.v2.task', this.namespace),
+        path.join(this.stateDir, 'io.containerd.runtime.v2.task', this.namespace),
         path.join(RUNC_STATE, this.namespace),
       ],
     };
@@ -254,13 +256,16 @@ export class Containerd {
   /** Directories that are file systems of their own, with their mount options. */
   get #mounts(): ReadonlyMap<string, string> {
     const { runDirMount, stateInMemory = false } = this.#options;
-    if (stateInMemory) return new Map([this.runDir, this.stateDir].map((directory) => [directory, 'mode=711']));
-    return new Map(runDirMount === undefined ? [] : [[this.runDir, runDirMount]]);
+    const mounts = new Map<string, string>();
+    if (stateInMemory) for (const directory of [this.runDir, this.stateDir]) mounts.set(directory, 'mode=711');
+    if (runDirMount !== undefined) mounts.set(this.runDir, runDirMount);
+    return mounts;
   }
 
-  async #mountAll(): Promise<void> {
+  async #makeDirectories(): Promise<void> {
+    // As containerd makes its own.
+    for (const directory of [this.runDir, this.stateDir]) await mkdir(directory, { mode: 0o711 });
     for (const [directory, options] of this.#mounts) {
-      await mkdir(directory, { recursive: true });
       await execa('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', directory], { timeout: 10_000 });
     }
   }

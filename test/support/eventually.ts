@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-interface Patience {
+export interface Patience {
   /** How long to try at most; long enough that only a fault can use it up. */
   readonly timeoutMs?: number;
   readonly intervalMs?: number;

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { eventually, type Patience } from './eventually.ts';
 import { listCgroups, listMounts, walk } from './host.ts';
 import { processesOf } from './processes.ts';
 import { TEMP_ROOT } from './temp-dir.ts';
@@ -49,6 +50,16 @@ export async function traces({ marker, directories, isResident = () => false }: 
       .filter(isContainers)
       .map((file) => `file ${file}`),
   ]);
+}
+
+/** Looks until nothing is left any more, or the patience is used up. @returns what is left all the same. */
+export async function untilNothingIsLeft(look: () => Promise<string[]>, patience?: Patience): Promise<string[]> {
+  let left: string[] = [];
+  await eventually(async () => {
+    left = await look();
+    return left.length === 0 ? true : undefined;
+  }, patience).catch(() => undefined);
+  return left;
 }
 
 /** What is in `after` and was not in `before`. */

@@ -6,15 +6,18 @@ import { isAlive, listProcesses } from './processes.ts';
 /** What is read from /proc, or an empty text for a process that is gone. */
 const ofProcess = (read: Promise<string>) => read.catch(() => '');
 
-/** The daemon that serves a run directory, and no other; undefined where none lives. */
-export async function daemonOf(runDir: string): Promise<number | undefined> {
+/** The process of a program that serves a run directory, and no other; undefined where none lives. */
+async function serverOf(runDir: string, program: string): Promise<number | undefined> {
   for (const { pid, command } of await listProcesses()) {
-    if (!command.endsWith('/shim.cjs') || !(await isAlive(pid))) continue;
+    if (!command.endsWith(`/${program}`) || !(await isAlive(pid))) continue;
     const environment = await ofProcess(readFile(`/proc/${pid}/environ`, 'utf8'));
     if (environment.split('\0').includes(`LXCRI_RUN_DIR=${runDir}`)) return pid;
   }
   return undefined;
 }
+
+/** The daemon of a run directory; undefined where none lives. */
+export const daemonOf = (runDir: string) => serverOf(runDir, 'shim.cjs');
 
 /** The monitor (`lxcri-monitor`) and the driver (`lxcri-lxc`) of a container, by its state directory. */
 export async function monitorOf(
@@ -45,12 +48,9 @@ export async function killDaemon(runDir: string): Promise<void> {
 
 /** The keeper of a run directory. @throws Error where there is none. */
 export async function keeperOf(runDir: string): Promise<number> {
-  for (const { pid, command } of await listProcesses()) {
-    if (!command.endsWith('/lxcri-keeper')) continue;
-    const environment = await ofProcess(readFile(`/proc/${pid}/environ`, 'utf8'));
-    if (environment.split('\0').includes(`LXCRI_RUN_DIR=${runDir}`)) return pid;
-  }
-  throw new Error(`there is no keeper for ${runDir}`);
+  const keeper = await serverOf(runDir, 'lxcri-keeper');
+  if (keeper === undefined) throw new Error(`there is no keeper for ${runDir}`);
+  return keeper;
 }
 
 /** kill -9 of the daemon, and something that happens before there is another: the keeper stands still meanwhile. */

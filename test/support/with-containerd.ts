@@ -1,7 +1,6 @@
 import type { ExecutionContext, TestFn } from 'ava';
 import { Containerd, type ContainerdOptions } from './containerd.ts';
-import { eventually } from './eventually.ts';
-import { leftovers, traces } from './leftovers.ts';
+import { leftovers, traces, untilNothingIsLeft } from './leftovers.ts';
 import { BUSYBOX_IMAGE } from './oci-image.ts';
 import { RUNTIME } from './runtimes.ts';
 
@@ -68,13 +67,8 @@ export class ContainerdFixture {
   }
 
   /** Waits until nothing is left of any container; @returns what is left all the same. */
-  async leftovers(): Promise<string[]> {
-    let rest: string[] = [];
-    await eventually(async () => {
-      rest = leftovers(this.#before, await traces(this.containerd.scope));
-      return rest.length === 0 ? true : undefined;
-    }).catch(() => undefined);
-    return rest;
+  leftovers(): Promise<string[]> {
+    return untilNothingIsLeft(async () => leftovers(this.#before, await traces(this.containerd.scope)));
   }
 
   /** @returns what was left, or had to be ended by force. */

@@ -1,7 +1,6 @@
 import type { ExecutionContext, TestFn } from 'ava';
 import type { CreateTaskRequest } from '../../proto/gen/containerd/task/v2/task.ts';
-import { eventually } from './eventually.ts';
-import { leftovers, traces } from './leftovers.ts';
+import { leftovers, traces, untilNothingIsLeft } from './leftovers.ts';
 import { RUNTIME } from './runtimes.ts';
 import type { BundleOptions } from './shim-bundle.ts';
 import { createRequest, ShimHost, type Shim } from './shim-host.ts';
@@ -49,19 +48,15 @@ export class ShimHostFixture {
    * Waits until nothing is left of any container; @returns what is left all the same. The keeper and its daemon may
    * live: they have callers, or linger. That they end is proved by stop().
    */
-  async leftovers(): Promise<string[]> {
-    let rest: string[] = [];
-    await eventually(
-      async () => {
-        const [daemon, after] = await Promise.all([daemonOf(this.host.runDir), traces(this.host.scope)]);
-        rest = leftovers(this.#before, after).filter(
-          (trace) => !trace.startsWith(`process ${daemon ?? ''} `) && !KEEPER.test(trace),
-        );
-        return rest.length === 0 ? true : undefined;
-      },
-      { timeoutMs: 10_000 },
-    ).catch(() => undefined);
-    return rest;
+  leftovers(): Promise<string[]> {
+    return untilNothingIsLeft(() => this.#leftOfContainers(), { timeoutMs: 10_000 });
+  }
+
+  async #leftOfContainers(): Promise<string[]> {
+    const [daemon, after] = await Promise.all([daemonOf(this.host.runDir), traces(this.host.scope)]);
+    return leftovers(this.#before, after).filter(
+      (trace) => !trace.startsWith(`process ${daemon ?? ''} `) && !KEEPER.test(trace),
+    );
   }
 
   async stop(): Promise<string[]> {

@@ -1,3 +1,5 @@
+import { CHECKOUT_PATH } from './checkout.ts';
+import { containerdConfig } from './containerd-config.ts';
 import type { RunResult, Vm } from './vm.ts';
 
 const DIR = '/var/lib/test-containerd';
@@ -5,16 +7,8 @@ const ADDRESS = `${DIR}/c.sock`;
 const READY_MS = 60_000;
 const COMMAND_MS = 120_000;
 
-const CONFIG = `version = 2
-root = "${DIR}/root"
-state = "/run/test-containerd"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-  address = "${ADDRESS}"
-[proxy_plugins.layerfs]
-  type = "snapshot"
-  address = "/run/layerfs/layerfs.sock"
-[proxy_plugins.layerfs.exports]
+const PLACES = { root: `${DIR}/root`, state: '/run/test-containerd', address: ADDRESS };
+const CONFIG = `${containerdConfig(PLACES)}[proxy_plugins.layerfs.exports]
   root = "/var/lib/layerfs"
 `;
 
@@ -30,7 +24,7 @@ export class ContainerdInVm {
   static async start(vm: Vm): Promise<ContainerdInVm> {
     await vm.succeed(['mkdir', '-p', DIR]);
     await vm.succeed(['tee', `${DIR}/config.toml`], { input: CONFIG });
-    const env = { PATH: '/work/dist/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
+    const env = { PATH: CHECKOUT_PATH };
     vm.spawn(['containerd', '--config', `${DIR}/config.toml`], { env }).child.catch(() => undefined);
     const ready = `until ctr --address ${ADDRESS} version >/dev/null 2>&1; do sleep 0.2; done`;
     await vm.succeed(['sh', '-c', ready], { timeoutMs: READY_MS });

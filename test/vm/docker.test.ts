@@ -4,6 +4,7 @@ import test from 'ava';
 import { BUSYBOX_IMAGE, writeImageArchive } from '../support/oci-image.ts';
 import { LXCRI } from '../support/runtimes.ts';
 import { makeTempDir } from '../support/temp-dir.ts';
+import { CHECKOUT_BIN, CHECKOUT_PATH } from './checkout.ts';
 import { useVm } from './with-vm.ts';
 
 /* Docker, with this shim as a runtime of its containerd. */
@@ -11,7 +12,7 @@ const fixture = useVm(test);
 
 const DROP_IN = '/run/systemd/system/containerd.service.d/lxcri.conf';
 const UNIT = path.resolve(import.meta.dirname, '../../packaging/systemd/lxcri-shim.service');
-const SHIM = '/work/dist/bin/containerd-shim-lxcri-v1';
+const SHIM = `${CHECKOUT_BIN}/containerd-shim-lxcri-v1`;
 const START_MS = 180_000;
 const COMMAND_MS = 120_000;
 
@@ -19,8 +20,7 @@ test.serial.before('start Docker', async (t) => {
   t.timeout(600_000);
   const { vm } = fixture;
   await vm.succeed(['mkdir', '-p', path.dirname(DROP_IN)]);
-  const environment = 'PATH=/work/dist/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-  await vm.succeed(['tee', DROP_IN], { input: `[Service]\nEnvironment=${environment}\n` });
+  await vm.succeed(['tee', DROP_IN], { input: `[Service]\nEnvironment=PATH=${CHECKOUT_PATH}\n` });
   await vm.succeed(['systemctl', 'daemon-reload']);
   await vm.succeed(['systemctl', 'start', 'docker'], { timeoutMs: START_MS });
   const directory = await makeTempDir();
@@ -74,7 +74,7 @@ test.serial('systemctl reload replaces the daemon, and no container notices', as
   const { vm } = fixture;
   const unit = await readFile(UNIT, 'utf8');
   await vm.succeed(['tee', '/etc/systemd/system/lxcri-shim.service'], {
-    input: unit.replaceAll('/usr/bin/', '/work/dist/bin/'),
+    input: unit.replaceAll('/usr/bin/', `${CHECKOUT_BIN}/`),
   });
   await vm.succeed(['systemd-analyze', 'verify', '--man=no', 'lxcri-shim.service']);
   await vm.succeed(['systemctl', 'start', 'lxcri-shim.service']);

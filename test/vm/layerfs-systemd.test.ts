@@ -1,10 +1,11 @@
 import path from 'node:path';
 import test from 'ava';
 import { eventually } from '../support/eventually.ts';
+import { CHECKOUT_BIN } from './checkout.ts';
+import { containerdConfig, LAYERFS_SOCKET } from './containerd-config.ts';
 import { useVm } from './with-vm.ts';
 
 const UNITS = path.resolve(import.meta.dirname, '../../packaging/systemd');
-const SOCKET = '/run/layerfs/layerfs.sock';
 
 const fixture = useVm(test);
 
@@ -25,18 +26,9 @@ test.serial.before('install the units, and a containerd', async (t) => {
   const { vm } = fixture;
   await vm.succeed(['zpool', 'create', '-O', 'mountpoint=none', 'tank', '/dev/disk/by-id/virtio-scratch']);
   await vm.copyIn(UNITS, '/tmp/units');
-  await sh('sed -i s,/usr/bin/,/work/dist/bin/, /tmp/units/*.service && cp /tmp/units/* /etc/systemd/system/');
-  const config = `version = 2
-root = "/tmp/containerd"
-state = "/run/test-containerd"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-  address = "/tmp/c.sock"
-[proxy_plugins.layerfs]
-  type = "snapshot"
-  address = "${SOCKET}"
-`;
-  await vm.succeed(['tee', '/tmp/containerd.toml'], { input: config });
+  await sh(`sed -i s,/usr/bin/,${CHECKOUT_BIN}/, /tmp/units/*.service && cp /tmp/units/* /etc/systemd/system/`);
+  const places = { root: '/tmp/containerd', state: '/run/test-containerd', address: '/tmp/c.sock' };
+  await vm.succeed(['tee', '/tmp/containerd.toml'], { input: containerdConfig(places) });
   await sh('systemctl daemon-reload && systemctl start layerfs-snapshotter.socket');
   t.is(await sh('systemctl is-active layerfs-snapshotter.service || true'), 'inactive');
   await sh('systemd-run --unit test-containerd containerd --config /tmp/containerd.toml');
@@ -57,7 +49,7 @@ test.serial('the units are sound', async (t) => {
 test.serial('a call starts the daemon; its socket is for root alone', async (t) => {
   t.is(await useSnapshotter(), 'done');
   t.is(await sh('systemctl is-active layerfs-snapshotter.service'), 'active');
-  t.is(await sh(`stat -c '%a %U' ${SOCKET} && stat -c %a $(dirname ${SOCKET})`), '600 root\n700');
+  t.is(await sh(`stat -c '%a %U' ${LAYERFS_SOCKET} && stat -c %a $(dirname ${LAYERFS_SOCKET})`), '600 root\n700');
 });
 
 test.serial('a killed daemon is started again', async (t) => {

@@ -1,4 +1,5 @@
 /** `npm run vm`, `vm:build`, `vm:shell`, `vm:start` and `vm:stop`. */
+import { CHECKOUT } from './checkout.ts';
 import { run } from './cli/run.ts';
 import { start } from './cli/start.ts';
 import { stop } from './cli/stop.ts';
@@ -10,7 +11,7 @@ const HELP = `Usage: npm run vm -- COMMAND [ARGUMENT…]    runs a command, as r
        npm run vm:start                      leaves one running, which the two above then use
        npm run vm:stop                       stops it
 
-The VM has this checkout read-only at /work, where commands start, and two empty disks of 8 GiB for ZFS pools,
+The VM has this checkout read-only at ${CHECKOUT}, where commands start, and two empty disks of 8 GiB for ZFS pools,
 /dev/disk/by-id/virtio-scratch and virtio-scratch2. Nothing that you change in it outlives it. The exit code, stdout,
 stderr and stdin are the command's. There is no network. See docs/testing-vm.md.
 

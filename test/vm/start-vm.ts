@@ -12,7 +12,8 @@ import { discardState, savedState } from './machine/saved-state.ts';
 import { stderrProgress, type Progress } from './progress.ts';
 import { Vm } from './vm.ts';
 
-const CHECKOUT = path.resolve(import.meta.dirname, '../..');
+/** This checkout, on this host. */
+const TREE = path.resolve(import.meta.dirname, '../..');
 const CONNECT_MS = 60_000;
 
 export interface StartOptions {
@@ -45,14 +46,14 @@ export class OwnVm extends Vm {
 }
 
 /**
- * Starts a machine of its own, with this checkout read-only at /work and two empty disks,
+ * Starts a machine of its own, with this checkout read-only (checkout.ts says where) and two empty disks,
  * /dev/disk/by-id/virtio-scratch and virtio-scratch2. The first start builds the image.
  */
 export async function startVm({ boot = false, progress = stderrProgress() }: StartOptions = {}): Promise<OwnVm> {
   const image = await imageDirectory(progress);
   const accelerator = await chooseAccelerator(image, progress);
   const runDirectory = await makeRunDirectory();
-  const setting = { image, accelerator, runDirectory, tree: CHECKOUT };
+  const setting = { image, accelerator, runDirectory, tree: TREE };
   try {
     return boot ? await startBooted(setting) : await startRestored(setting, progress);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { settlesWithin } from '../support/settles-within.ts';
 import { copyIn, copyOut } from './copy.ts';
 import type { Channel, CommandOptions, Streams } from './machine/channel.ts';
 
@@ -79,12 +79,4 @@ export class Vm {
   copyOut(remote: string, local: string): Promise<void> {
     return copyOut(this, remote, local);
   }
-}
-
-async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-  const timer = new AbortController();
-  const late = sleep(timeoutMs, false, { signal: timer.signal }).catch(() => false);
-  const inTime = await Promise.race([promise.then(() => true), late]);
-  timer.abort();
-  return inTime;
 }

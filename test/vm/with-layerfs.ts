@@ -1,4 +1,6 @@
 import type { TestFn } from 'ava';
+import { CHECKOUT_BIN } from './checkout.ts';
+import { LAYERFS_SOCKET } from './containerd-config.ts';
 import type { OwnVm } from './start-vm.ts';
 import { VmFixture } from './with-vm.ts';
 
@@ -7,7 +9,7 @@ const READY_MS = 60_000;
 
 /** The zfs store in a machine: a pool on its scratch disk, and a daemon of this checkout's dist/. */
 export class LayerFsFixture {
-  readonly socket = '/run/layerfs/layerfs.sock';
+  readonly socket = LAYERFS_SOCKET;
   readonly root = '/var/lib/layerfs';
   readonly dataset = `${POOL}/layerfs`;
   readonly #fixture = new VmFixture();
@@ -20,7 +22,7 @@ export class LayerFsFixture {
   async start(): Promise<void> {
     await this.#fixture.start({});
     await this.vm.succeed(['zpool', 'create', '-O', 'mountpoint=none', POOL, '/dev/disk/by-id/virtio-scratch']);
-    const daemon = this.vm.spawn(['/work/dist/bin/layerfs-snapshotter', '--log-level', 'debug']);
+    const daemon = this.vm.spawn([`${CHECKOUT_BIN}/layerfs-snapshotter`, '--log-level', 'debug']);
     const log: string[] = [];
     daemon.child.stderr?.on('data', (text: Buffer) => log.push(text.toString()));
     // It ends with the machine.

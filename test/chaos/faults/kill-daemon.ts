@@ -10,7 +10,8 @@ export const killDaemon: Fault = {
     if (!(await hasKeeper(containerd.runDir))) return undefined;
     // But for what containerd itself gives only 2 s, which a slow machine may need for a daemon's start.
     const daemon = await windows.during('stopped', () => killKeptDaemon(containerd.runDir));
+    if (daemon === 0) return undefined;
     world.note(`kill -9 of the daemon ${daemon}`);
-    return daemon === 0 ? undefined : 'killed';
+    return 'killed';
   },
 };

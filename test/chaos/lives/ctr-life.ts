@@ -35,7 +35,8 @@ export abstract class CtrLife extends Life {
     this.doing = name;
     const { exitCode, stdout, stderr, timedOut } = await this.world.containerd.spawnCtr(args, { timeoutMs: CALL_MS });
     this.world.count(name);
-    this.noteCall(name, from, JSON.stringify({ exitCode, stdout, stderr }));
+    // What it complains of comes first, as a long note is cut.
+    this.noteCall(name, from, { exitCode, stderr, stdout });
     if (timedOut) throw new Trouble('hung call');
     if (exitCode === exit && stderr === '') return { outcome: 'done', stdout };
     const outcome = this.judge(stderr, UNKNOWN, from);

@@ -100,7 +100,7 @@ export abstract class Life {
     this.doing = details.exec === undefined ? op : `${op} of ${details.exec}`;
     const answer = await this.world.client.call({ op, container: this.id, ...details });
     this.world.count(`call ${op}`);
-    this.noteCall(this.doing, from, JSON.stringify(answer).slice(0, LONGEST_NOTE));
+    this.noteCall(this.doing, from, answer);
     const isUnanswered = op === 'status' && details.exec === undefined && answer.code === 0 && answer.pid === 0;
     if (answer.code === 0 && !(isUnanswered && this.world.windows.touched('stopped', from)))
       return { outcome: 'done', answer };
@@ -113,8 +113,9 @@ export abstract class Life {
   }
 
   /** For the history. `from`: when it was called. */
-  protected noteCall(call: string, from: number, answer: string): void {
-    this.world.note(`${this.id} (${this.kind}) ${call}, ${Date.now() - from} ms: ${answer}`);
+  protected noteCall(call: string, from: number, answer: object): void {
+    const told = JSON.stringify(answer).slice(0, LONGEST_NOTE);
+    this.world.note(`${this.id} (${this.kind}) ${call}, ${Date.now() - from} ms: ${told}`);
   }
 
   /** What excuses a failure, of all that was in force since `from`. */

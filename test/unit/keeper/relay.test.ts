@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { eventually } from '../../support/eventually.ts';
+import { privateMemory } from '../../support/process-usage.ts';
 import { World } from '../launcher/support/world.ts';
 import { frame, request } from './support/ttrpc-client.ts';
 
@@ -160,6 +161,6 @@ test('an idle keeper takes less than 1 MB of its own', async (t) => {
   for (const client of clients) await client.ask({ op: 'size', size: 100_000 }, 100_000);
   for (const client of clients) client.send({ op: 'wait' });
   await eventually(async () => ((await world.status())['requests'] === '50' ? true : undefined));
-  const privateKilobytes = await world.privateMemory(await world.keeper());
+  const privateKilobytes = await privateMemory(await world.keeper());
   t.true(privateKilobytes < 1000, `${privateKilobytes} kB`);
 });

@@ -15,11 +15,23 @@ import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { eventually } from '../../support/eventually.ts';
+import { descriptorsOf } from '../../support/process-usage.ts';
 import { isAlive } from '../../support/processes.ts';
 import { BUILD_ID } from './support/build.ts';
 import { World, containerdFlags } from './support/world.ts';
 
 const ifRoot = process.getuid?.() === 0 ? test : test.skip;
+
+/** All at once. @returns the pids of the daemons that answered. */
+function startAHundred(t: ExecutionContext, world: World): Promise<number[]> {
+  return Promise.all(
+    Array.from({ length: 100 }, async (_, i) => {
+      const { stdout, stderr } = await world.start(`c${i}`);
+      t.is(stdout + stderr, world.address);
+      return world.ping();
+    }),
+  );
+}
 
 test('start prints the address and nothing else, and a daemon answers there', async (t) => {
   const world = await World.create(t);
@@ -56,13 +68,7 @@ test('a second start finds the first one’s keeper, and is much faster than Nod
 
 test('a hundred starts at once begin one daemon, and every address is alive', async (t) => {
   const world = await World.create(t);
-  const pids = await Promise.all(
-    Array.from({ length: 100 }, async (_, i) => {
-      const { stdout, stderr } = await world.start(`c${i}`);
-      t.is(stdout + stderr, world.address);
-      return world.ping();
-    }),
-  );
+  const pids = await startAHundred(t, world);
   t.is(new Set(pids).size, 1);
   t.is((await world.onlyReport()).pid, pids[0] ?? 0);
 });
@@ -73,13 +79,7 @@ test('after a kill -9 of the keeper, a hundred starts at once begin one new keep
   const daemon = await world.ping();
   const keeper = await world.keeper();
   await world.kill(keeper);
-  const pids = await Promise.all(
-    Array.from({ length: 100 }, async (_, i) => {
-      const { stdout, stderr } = await world.start(`c${i}`);
-      t.is(stdout + stderr, world.address);
-      return world.ping();
-    }),
-  );
+  const pids = await startAHundred(t, world);
   t.is(new Set(pids).size, 1);
   t.not(pids[0], daemon);
   t.not(await world.keeper(), keeper);
@@ -189,10 +189,9 @@ test('the keeper holds its lock and what it waits for, and nothing of its starte
   });
   await world.ping();
   const keeper = await world.keeper();
-  const fds = await readdir(`/proc/${keeper}/fd`);
-  const targets = await Promise.all(fds.map((fd) => readlink(`/proc/${keeper}/fd/${fd}`).catch(() => '')));
-  const kinds = targets.filter(Boolean).map((target) => target.replace(/\[?\d+\]?$/, ''));
-  t.is(targets[fds.indexOf('3')], world.lock);
+  const descriptors = await descriptorsOf(keeper);
+  const kinds = [...descriptors.values()].filter(Boolean).map((target) => target.replace(/\[?\d+\]?$/, ''));
+  t.is(descriptors.get(3), world.lock);
   const wanted = ['/dev/null', 'anon_inode:[eventpoll]', 'anon_inode:[signalfd]', 'net:', 'socket:', world.lock];
   t.deepEqual([...new Set(kinds)].sort(), wanted.sort());
   t.false((await readFile(`/proc/${keeper}/environ`, 'utf8')).includes('NOTIFY_SOCKET'));

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readlink, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import anyTest, { type TestFn } from 'ava';
 import { Code, StatusError } from '../../../common/errors.ts';
 import { MAX_CONFIG_BYTES, readSpec } from '../../../shim/oci/read-spec.ts';
+import { descriptorsOf } from '../../support/process-usage.ts';
 import { encode, fixtureText, minimal } from './documents.ts';
 
 const test = anyTest as TestFn<{ bundle: string; config: string }>;
@@ -102,10 +103,9 @@ test('no descriptor is left open', async (t) => {
   await writeFile(config, '{');
   for (let i = 0; i < 20; i++) await refusalOf(bundle);
   // Those of the tests that run at the same time are none of this one's business.
-  const directory = `/proc/${process.pid}/fd`;
-  const targets = (await readdir(directory)).map((fd) => readlink(join(directory, fd)).catch(() => ''));
+  const targets = [...(await descriptorsOf(process.pid)).values()];
   t.deepEqual(
-    (await Promise.all(targets)).filter((target) => target.startsWith(bundle)),
+    targets.filter((target) => target.startsWith(bundle)),
     [],
   );
 });

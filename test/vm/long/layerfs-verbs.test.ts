@@ -6,12 +6,13 @@ import { build } from 'esbuild';
 import { eventually } from '../../support/eventually.ts';
 import type { LayerStep } from '../../support/make-layers.ts';
 import { makeTempDir } from '../../support/temp-dir.ts';
+import { CHECKOUT_BIN } from '../checkout.ts';
 import type { RunResult } from '../vm.ts';
 import { useLayerFs } from '../with-layerfs.ts';
 
 const fixture = useLayerFs(test);
 
-const LXCRI = '/work/dist/bin/proxmox-lxcri';
+const LXCRI = `${CHECKOUT_BIN}/proxmox-lxcri`;
 const MAKE_LAYERS = '/root/make-layers.mjs';
 /** The other host's pool, and the daemon on it. */
 const OTHER = { pool: 'other', root: '/var/lib/layerfs-other', socket: '/run/layerfs-other.sock' };
@@ -43,7 +44,7 @@ async function startOther(): Promise<void> {
   const args = `--dataset ${pool}/layerfs --root ${root} --socket ${socket}`;
   await shell(`
     rm -f ${socket}
-    setsid /work/dist/bin/layerfs-snapshotter ${args} >/root/other.log 2>&1 </dev/null & echo $! >/root/other.pid
+    setsid ${CHECKOUT_BIN}/layerfs-snapshotter ${args} >/root/other.log 2>&1 </dev/null & echo $! >/root/other.pid
     until [ -S ${socket} ]; do sleep 0.2; done`);
 }
 

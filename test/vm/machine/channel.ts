@@ -2,12 +2,13 @@ import { access, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa, type Options } from 'execa';
+import { CHECKOUT } from '../checkout.ts';
 import { BOUND_TO_US } from './bound-process.ts';
 
 export interface CommandOptions {
   /** Added to the machine's environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Where the command starts; /work unless given. */
+  /** Where the command starts; in the checkout unless given. */
   readonly cwd?: string;
   readonly terminal?: boolean;
 }
@@ -68,7 +69,7 @@ export class Channel {
   start(argv: readonly string[], options: CommandOptions, streams: Streams) {
     const id = `${process.pid}-${++this.#lastId}`;
     const env = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`);
-    const remote = ['vm-run', id, options.cwd ?? '/work', ...env, '--', ...argv].map(quote).join(' ');
+    const remote = ['vm-run', id, options.cwd ?? CHECKOUT, ...env, '--', ...argv].map(quote).join(' ');
     const terminal = options.terminal === true ? '-tt' : '-T';
     const child = execa('ssh', [...this.#client(), terminal, 'vm', remote], {
       ...streams,

@@ -197,13 +197,6 @@ export class World {
     return Number((await this.status())['keeper']);
   }
 
-  /** What a process has of memory that nobody shares, in kB. */
-  async privateMemory(pid: number): Promise<number> {
-    const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8');
-    const sizes = [...rollup.matchAll(/^Private_\w+:\s+(\d+) kB$/gm)].map(([, size]) => Number(size));
-    return sizes.reduce((sum, size) => sum + size, 0);
-  }
-
   /** Waits until the keeper has departed. */
   async departed(pid: number): Promise<void> {
     await eventually(async () => ((await isAlive(pid)) ? undefined : true));
