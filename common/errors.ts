@@ -40,7 +40,7 @@ export class StatusError extends Error {
   /** Gives any thrown value a code: a StatusError keeps its own, everything else is `Unknown`, as Go's shims answer. */
   static from(value: unknown): StatusError {
     if (value instanceof StatusError) return value;
-    const message = value instanceof Error ? value.message : String(value);
+    const message = messageOf(value);
     return new StatusError(Code.Unknown, message, { cause: value });
   }
 }
@@ -56,3 +56,6 @@ export const unimplemented = (message: string, options?: ErrorOptions) =>
   new StatusError(Code.Unimplemented, message, options);
 export const internal = (message: string, options?: ErrorOptions) => new StatusError(Code.Internal, message, options);
 export const dataLoss = (message: string, options?: ErrorOptions) => new StatusError(Code.DataLoss, message, options);
+
+/** The text of whatever was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

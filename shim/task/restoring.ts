@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { unimplemented } from '../../common/errors.ts';
+import { unimplemented, messageOf } from '../../common/errors.ts';
 import type { Backend, ContainerRequest } from '../backends/backend.ts';
 import { findCriu } from '../criu/criu-program.ts';
 import { readDescription } from '../criu/description.ts';
@@ -48,7 +48,7 @@ export async function prepareRestore(
 export async function explainRestore(error: unknown, directory: string, record: ContainerRecord): Promise<Error> {
   const work = workDirectory(directory, record.criu);
   const errors = await readCriuErrors([path.join(work, RESTORE_LOG), path.join(directory, CRIU_OUTPUT)]);
-  return plainError(restoreFailed(`${error instanceof Error ? error.message : String(error)}: ${errors}`));
+  return plainError(restoreFailed(`${messageOf(error)}: ${errors}`));
 }
 
 /** For the log of the restore that follows. */

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { failedPrecondition } from '../../common/errors.ts';
+import { failedPrecondition, messageOf } from '../../common/errors.ts';
 import { exec } from '../../common/exec.ts';
 import { readTextIfExists } from '../../common/files.ts';
 import { writeDurableFile } from '../../common/durable-file.ts';
@@ -88,6 +88,6 @@ async function importedPools(): Promise<string[] | string> {
   try {
     return readLines(await exec('zpool', ['list', '-H', '-o', 'name'], { timeoutMs: TIMEOUT_MS }));
   } catch (error) {
-    return `zpool cannot be run: ${error instanceof Error ? error.message : String(error)}`;
+    return `zpool cannot be run: ${messageOf(error)}`;
   }
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { invalidArgument } from '../../common/errors.ts';
+import { invalidArgument, messageOf } from '../../common/errors.ts';
 import { parseSize } from '../layerfs/max-size.ts';
 
 export interface Settings {
@@ -84,7 +84,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     throw invalidArgument(`${message}; see --help`, { cause });
   }
 }

@@ -1,7 +1,7 @@
 import { lstat, unlink } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
-import { failedPrecondition, StatusError } from '../../common/errors.ts';
+import { failedPrecondition, StatusError, messageOf } from '../../common/errors.ts';
 import { hasErrorCode } from '../../common/files.ts';
 import { ownDirectory } from './own-directory.ts';
 
@@ -20,7 +20,7 @@ export async function listen(socketPath: string, onConnection: (socket: Socket) 
     await start(server, inherited ? { fd: FIRST_DESCRIPTOR } : { path: socketPath });
   } catch (cause) {
     if (cause instanceof StatusError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw failedPrecondition(`--socket ${socketPath} cannot be listened on: ${why}; choose another`, { cause });
   }
   return server;

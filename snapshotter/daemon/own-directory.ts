@@ -1,6 +1,6 @@
 import { mkdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { failedPrecondition } from '../../common/errors.ts';
+import { failedPrecondition, messageOf } from '../../common/errors.ts';
 import { hasErrorCode } from '../../common/files.ts';
 
 /**
@@ -14,7 +14,7 @@ export async function ownDirectory(directory: string, option: string): Promise<s
     await makeBelow(directory);
     return await realpath(directory);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw failedPrecondition(`${option} ${directory} is no directory that can be used: ${why}; choose another`, {
       cause,
     });

@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../common/errors.ts';
+import { invalidArgument, messageOf } from '../../common/errors.ts';
 
 /** What a filter looks a field up in; undefined: the field is not there. */
 export type Fields = (path: readonly string[]) => string | undefined;
@@ -149,7 +149,7 @@ async function regularExpression(source: string, text: string): Promise<(value: 
     const expression = RE2JS.compile(source);
     return (value) => expression.matcher(value).find();
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw invalidArgument(
       `filter ${JSON.stringify(text)}: ${JSON.stringify(source)} is no regular expression: ${why}`,
       {

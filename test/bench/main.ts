@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: measures on this machine, beside what people use today, and writes docs/benchmarks.md. */
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../common/errors.ts';
 import { OURS } from './contenders.ts';
 import { writeSection } from './document.ts';
 import { benchExec } from './exec.ts';
@@ -150,6 +151,6 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`bench: ${messageOf(error)}\n`);
   process.exitCode = 1;
 }

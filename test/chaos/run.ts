@@ -1,16 +1,15 @@
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../common/errors.ts';
 import { Containerd } from '../support/containerd.ts';
-import { askKeeper } from '../support/keeper.ts';
+import { keepLogs } from '../support/kept-logs.ts';
 import { leftovers, traces, untilNothingIsLeft } from '../support/leftovers.ts';
 import { DIST_BIN } from '../support/runtimes.ts';
-import { TEMP_ROOT } from '../support/temp-dir.ts';
 import { EventTap } from './event-tap.ts';
 import type { Fault } from './faults/fault.ts';
 import { GoClient } from './go-client.ts';
 import { checkEvents } from './ledger.ts';
-import { messageOf } from './lives/life.ts';
 import { Load } from './load.ts';
 import { scheduleOf, type Appointment } from './schedule.ts';
 import { World } from './world.ts';
@@ -85,7 +84,10 @@ async function runIn(containerd: Containerd, options: ChaosOptions, say: (line: 
   for (const wrong of await checkEvents(world, load.lives)) world.fail(wrong);
   await closeWorld(world);
   for (const left of await whatIsLeft(containerd, before)) world.fail(`left: ${left}`);
-  const logs = world.failures.length > 0 ? await keepLogs(containerd, world, options.seed) : undefined;
+  const logs =
+    world.failures.length > 0
+      ? await keepLogs(containerd, `lxcri-chaos-${options.seed}`, { 'history.log': historyOf(world) })
+      : undefined;
   for (const forced of await containerd.stop()) world.fail(`had to be ended by force: ${forced}`);
   return {
     seed: options.seed,
@@ -171,17 +173,4 @@ const whatIsLeft = ({ scope }: Containerd, before: ReadonlySet<string>) =>
     leftovers(before, await traces(scope)).filter((trace) => !CONTAINERDS_OWN.test(trace)),
   );
 
-/** What the daemons, the keeper and containerd had to say, and every call and fault in `history.log`. */
-async function keepLogs({ logFile, runDir }: Containerd, { history }: World, seed: number): Promise<string> {
-  const kept = path.join(TEMP_ROOT, `lxcri-chaos-${seed}`);
-  await mkdir(kept, { recursive: true });
-  const status = await askKeeper(runDir, 'status').catch(messageOf);
-  await writeFile(path.join(kept, 'keeper-status'), status);
-  await writeFile(path.join(kept, 'history.log'), `${history.join('\n')}\n`);
-  await cp(logFile, path.join(kept, 'containerd.log'));
-  await cp(path.join(runDir, 'daemon'), path.join(kept, 'daemon'), {
-    recursive: true,
-    filter: (source) => !/\.sock$|\/relay\.|\.lock$/.test(source),
-  }).catch(() => undefined);
-  return kept;
-}
+const historyOf = ({ history }: World) => `${history.join('\n')}\n`;

@@ -1,4 +1,6 @@
+import { messageOf } from '../../common/errors.ts';
 import type { Containerd } from '../support/containerd.ts';
+import { describeProcesses } from '../support/kept-logs.ts';
 import type { EventTap } from './event-tap.ts';
 import type { GoClient } from './go-client.ts';
 import type { Life } from './lives/life.ts';
@@ -39,8 +41,16 @@ export class World {
   fail(what: string): void {
     this.failures.push(`${now()} ${what}`);
     this.note(`FAILURE ${what}`);
+    if (this.failures.length <= LOOKED_INTO) void this.#describe();
+  }
+
+  async #describe(): Promise<void> {
+    this.note(await describeProcesses(this.containerd.marker).catch(messageOf));
   }
 }
+
+/** Later ones are mostly what the first ones led to. */
+const LOOKED_INTO = 3;
 
 /** Of today, in UTC, as the logs say it too. */
 const now = () => new Date().toISOString().slice(11, 23);

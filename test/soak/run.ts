@@ -1,8 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../common/errors.ts';
 import { GoClient, type Call } from '../chaos/go-client.ts';
 import { Containerd } from '../support/containerd.ts';
+import { keepLogs } from '../support/kept-logs.ts';
 import { METRICS, takeSample, type Metric, type Sample } from './sample.ts';
 import { growthOf, type Growth } from './trend.ts';
 
@@ -50,7 +52,10 @@ export async function runSoak(
     const fifos = path.join(containerd.dir, 'fifos');
     await mkdir(fifos);
     const client = await GoClient.start(containerd, fifos);
-    samples = await soak(containerd, client, options, say, signal);
+    samples = await soak(containerd, client, options, say, signal).catch(async (error: unknown) => {
+      const kept = await keepLogs(containerd, `lxcri-soak-${containerd.marker}`);
+      throw new Error(`${messageOf(error)}; the logs are in ${kept}`, { cause: error });
+    });
     await client.close();
   } finally {
     failures.push(...(await containerd.stop()).map((line) => `had to be ended by force: ${line}`));

@@ -1,4 +1,5 @@
 /** `npm run vm`, `vm:build`, `vm:shell`, `vm:start` and `vm:stop`. */
+import { messageOf } from '../../common/errors.ts';
 import { CHECKOUT } from './checkout.ts';
 import { run } from './cli/run.ts';
 import { start } from './cli/start.ts';
@@ -53,6 +54,6 @@ try {
   // A machine that is still on its way to start ends with this process.
   process.exit(await main());
 } catch (error) {
-  process.stderr.write(`vm: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`vm: ${messageOf(error)}\n`);
   process.exit(1);
 }

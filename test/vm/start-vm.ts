@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
+import { messageOf } from '../../common/errors.ts';
 import { imageDirectory } from './cache/image-cache.ts';
 import { chooseAccelerator } from './machine/accelerator.ts';
 import { bootMachine } from './machine/boot.ts';
@@ -68,7 +69,7 @@ async function startRestored(setting: Setting, progress: Progress): Promise<OwnV
   try {
     return await welcome(await restoreMachine(setting, state), setting);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     progress(`the saved state does not work, so the machine boots: ${reason}`);
     await discardState(state);
     return startBooted(setting);
@@ -92,7 +93,7 @@ async function welcome(qemu: Qemu, { image, runDirectory }: Setting): Promise<Ow
   } catch (error) {
     const console = await qemu.consoleTail();
     await qemu.kill();
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Error(`the VM does not answer: ${reason}\nIts console at the end:\n${console}`, { cause: error });
   }
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../../common/errors.ts';
 import { Exit, type Command } from '../command.ts';
 import { UsageError } from '../usage-error.ts';
 import { careVerbs } from './care-verbs.ts';
@@ -91,7 +92,7 @@ function parse(verb: Verb, args: readonly string[]): { positionals: string[]; va
   try {
     return parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     throw new UsageError(`${message}; see proxmox-lxcri layerfs ${verb.name} --help`, { cause });
   }
 }

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { messageOf } from '../../../common/errors.ts';
 import type { ReceivedLayer, ReceiveRequest } from '../../../proto/gen/proxmox/lxcri/layerfs/v1/layerfs.ts';
 import { hasErrorCode } from '../../../common/files.ts';
 import { Exit } from '../command.ts';
@@ -44,7 +45,7 @@ async function openInput(file: string): Promise<NodeJS.ReadStream | ReturnType<t
     if (!(await stat(file)).isDirectory()) return createReadStream(file, { highWaterMark: CHUNK });
   } catch (error) {
     if (!hasErrorCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error;
-    throw new UsageError(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`${file} cannot be read: ${messageOf(error)}`);
   }
   throw new UsageError(`${file} is a directory: name a file that send wrote`);
 }

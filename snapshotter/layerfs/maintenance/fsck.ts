@@ -1,4 +1,4 @@
-import { Code, StatusError } from '../../../common/errors.ts';
+import { Code, StatusError, messageOf } from '../../../common/errors.ts';
 import type { Problem } from '../../stores/store.ts';
 import type { LayerFs } from '../layerfs.ts';
 import { findProblems } from './problems.ts';
@@ -48,6 +48,6 @@ async function mend(problem: Problem, destroy: readonly string[]): Promise<Findi
     await repair.apply();
     return { problem, repaired: true, error: '' };
   } catch (error) {
-    return { problem, repaired: false, error: error instanceof Error ? error.message : String(error) };
+    return { problem, repaired: false, error: messageOf(error) };
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../../common/errors.ts';
 import type { Work } from '../../stores/store.ts';
 import type { Layer } from '../layer.ts';
 import type { LayerFs } from '../layerfs.ts';
@@ -18,7 +19,7 @@ export async function verifyLayer({ graph, store }: LayerFs, { id }: Layer, work
     return '';
   } catch (error) {
     if (work.signal.aborted) throw error;
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   } finally {
     hold.drop();
   }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../../common/errors.ts';
 import type {
   LayerFsDefinition,
   LayerStats,
@@ -122,6 +123,6 @@ async function layerStats(layerFs: LayerFs, layer: Layer, space: Space | undefin
     const { bytes, inodes } = await layerFs.usage(layer.name);
     return { ...wire, space: space && { ...toWireSpace(space), own: bytes }, inodes, error: '' };
   } catch (error) {
-    return { ...wire, inodes: 0n, error: error instanceof Error ? error.message : String(error) };
+    return { ...wire, inodes: 0n, error: messageOf(error) };
   }
 }

@@ -1,4 +1,4 @@
-import { Code, StatusError } from '../../../common/errors.ts';
+import { Code, StatusError, messageOf } from '../../../common/errors.ts';
 import { WorkerError } from '../worker.ts';
 
 /** What an errno of the store's file system means for the caller, and what mends it. */
@@ -26,7 +26,7 @@ const MEANINGS: Readonly<Record<string, readonly [code: Code, mend: (root: strin
 export function fileError(error: unknown, root: string): StatusError {
   if (error instanceof StatusError) return error;
   const errno = errnoOf(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const [code, mend] = MEANINGS[errno] ?? [Code.Internal, () => `an error nobody expects in ${root}`];
   return new StatusError(code, `${mend(root)} (${message})`, { cause: error });
 }

@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { messageOf } from '../../../common/errors.ts';
 import { mapBounded } from '../../../common/map-bounded.ts';
 import type { Layer } from '../../layerfs/layer.ts';
 import type { Orphan, Scan } from '../store.ts';
@@ -36,7 +37,7 @@ async function examine(snapshots: string, name: string): Promise<Found> {
   try {
     return { is: 'layer', layer: decodeRecord(id, await readFile(recordIn(place), 'utf8')) };
   } catch (error) {
-    return damaged(id, place, error instanceof Error ? error.message : String(error));
+    return damaged(id, place, messageOf(error));
   }
 }
 

@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { failedPrecondition } from '../../../common/errors.ts';
+import { failedPrecondition, messageOf } from '../../../common/errors.ts';
 import type { DatasetNames } from './names.ts';
 import { zfsStoreCommand } from './zfs-command.ts';
 import { isModuleLoaded } from './zfs-module.ts';
@@ -89,7 +89,7 @@ async function createRoot(dataset: string, root: string): Promise<void> {
   try {
     await zfs('create', ...options, dataset);
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     throw failedPrecondition(`cannot create dataset ${dataset}: is its pool imported? ${message}`, { cause });
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../../common/errors.ts';
 import type { Layer } from '../../layerfs/layer.ts';
 import type { Orphan, Scan } from '../store.ts';
 import type { Dataset } from './list-datasets.ts';
@@ -88,7 +89,7 @@ class Collector {
     try {
       return decodeRecord(property, id, properties) ?? 'none';
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       // A view is no dataset: to destroy its place would destroy the layer that it shows.
       const advice = `if nobody needs that view any more, run \`zfs inherit ${property} ${place}\``;
       this.#damaged.push({ id, place, reason, ...(place.includes('@') && { advice }) });

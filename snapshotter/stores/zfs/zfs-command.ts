@@ -1,4 +1,4 @@
-import { Code, failedPrecondition, StatusError } from '../../../common/errors.ts';
+import { Code, failedPrecondition, StatusError, messageOf } from '../../../common/errors.ts';
 import { exec } from '../../../common/exec.ts';
 
 const TIMEOUT_MS = 300_000;
@@ -42,5 +42,5 @@ export function zfsCommandError(error: unknown, pool: string): StatusError {
 function saidBy(error: unknown): string {
   const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : '';
   if (stderr !== '') return stderr.replaceAll(/\s*\n\s*/g, '; ');
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

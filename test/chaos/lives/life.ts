@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../../common/errors.ts';
 import { eventually } from '../../support/eventually.ts';
 import { Expectation } from '../expectation.ts';
 import type { Answer, Call } from '../go-client.ts';
@@ -271,8 +272,6 @@ export const EXCUSES = {
   killed: 'its monitor was killed',
   slow: 'containerd gave up on a process that was stopped',
 } as const satisfies Readonly<Partial<Record<Outcome, string>>>;
-
-export const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 function describe(op: string, { code, message }: Answer): string {
   return `${op} failed with ${code}: ${message}`;

@@ -1,4 +1,5 @@
 /** The process that `npm run vm:start` leaves behind: it owns the machine, and its end is the machine's. */
+import { messageOf } from '../../../common/errors.ts';
 import { startVm } from '../start-vm.ts';
 import { forgetBackgroundVm, recordBackgroundVm } from './background-vm.ts';
 
@@ -28,6 +29,6 @@ async function keep(): Promise<void> {
 try {
   await keep();
 } catch (error) {
-  tell({ failed: error instanceof Error ? error.message : String(error) });
+  tell({ failed: messageOf(error) });
   process.exitCode = 1;
 }

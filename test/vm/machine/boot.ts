@@ -1,6 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../../common/errors.ts';
 import { layOutDisks } from './disks.ts';
 import type { Memory, Setting } from './machine-arguments.ts';
 import { Qemu } from './qemu.ts';
@@ -35,7 +36,7 @@ async function bootOnce(setting: Setting, rootDisk: string, memory: Memory): Pro
     return qemu;
   } catch (error) {
     await qemu.kill();
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Error(`the VM did not boot: ${reason}\nIts console at the end:\n${await qemu.consoleTail()}`, {
       cause: error,
     });
