@@ -1,10 +1,12 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { build } from 'esbuild';
 import { StatusError, type Code } from '../../../common/errors.ts';
+import { readCgroupHierarchies } from '../../../shim/cgroups/hierarchies.ts';
+import type { Cgroup } from '../../../shim/cgroups/cgroup.ts';
 import { TaskDefinition } from '../../../proto/gen/containerd/task/v2/task.ts';
 import { eventually } from '../../support/eventually.ts';
 import { RegistryWorld } from './registry-world.ts';
@@ -28,13 +30,15 @@ export const DEAD = Symbol('dead');
 export class MortalWorld {
   readonly world: RegistryWorld;
   readonly #program: string;
+  readonly #freezer: Cgroup;
   #daemon: ChildProcess | undefined;
   #calls = 0;
   /** How many points the call had that was answered last, if it was given one to die at. */
   lastPoints = 0;
 
-  private constructor(world: RegistryWorld, program: string) {
+  private constructor(world: RegistryWorld, program: string, freezer: Cgroup) {
     this.world = world;
+    this.#freezer = freezer;
     this.#program = program;
   }
 
@@ -45,7 +49,7 @@ export class MortalWorld {
       entryPoints: [path.join(import.meta.dirname, 'support/mortal-daemon.ts')],
       ...{ outfile, bundle: true, platform: 'node', format: 'cjs', logLevel: 'error' },
     });
-    const mortal = new MortalWorld(world, outfile);
+    const mortal = new MortalWorld(world, outfile, await makeFreezer(t, path.basename(world.dir)));
     t.teardown(() => mortal.kill());
     return mortal;
   }
@@ -94,7 +98,10 @@ export class MortalWorld {
 
   async #start(): Promise<ChildProcess> {
     const { runDirectory, libraryDirectory } = this.world.paths();
-    const daemon = fork(this.#program, [runDirectory, libraryDirectory], { execArgv: [], stdio: 'inherit' });
+    const daemon = fork(this.#program, [runDirectory, libraryDirectory, JSON.stringify(this.#freezer)], {
+      execArgv: [],
+      stdio: 'inherit',
+    });
     const [answer] = (await once(daemon, 'message')) as [MortalAnswer];
     if (!('ready' in answer)) throw new Error('a daemon answers before it is ready');
     return daemon;
@@ -124,6 +131,18 @@ export class MortalWorld {
       return [topic.replace('/tasks/', '')];
     });
   }
+}
+
+/** A cgroup without processes, which the host's kernel freezes at once. */
+async function makeFreezer(t: ExecutionContext, name: string): Promise<Cgroup> {
+  const hierarchies = await readCgroupHierarchies();
+  const hierarchy = hierarchies.find(({ controllers }) => controllers.includes('freezer')) ?? hierarchies.at(-1);
+  if (hierarchy === undefined) throw new Error('this host has no cgroups');
+  const { version, controllers, base } = hierarchy;
+  const directory = path.join(base, name);
+  await mkdir(directory);
+  t.teardown(() => rmdir(directory));
+  return { version, controllers, directory };
 }
 
 async function exchange(daemon: ChildProcess, call: MortalCall): Promise<MortalAnswer | undefined> {

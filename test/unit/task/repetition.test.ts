@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { Code, StatusError } from '../../../common/errors.ts';
 import { eventually } from '../../support/eventually.ts';
+import { Status } from '../../../proto/gen/containerd/v1/types/task.ts';
 import { DEAD, METHODS, MortalWorld } from './mortal-world.ts';
 
 /*
@@ -94,7 +95,18 @@ async function removeExec(mortal: MortalWorld, id: string, options: Options = {}
   return answer === DEAD ? DEAD : { ...answer, pid: answer.pid > 0 };
 }
 
+const pause = (mortal: MortalWorld, id: string, options: Options = {}) => mortal.ask(METHODS.pause, { id }, options);
+const resume = (mortal: MortalWorld, id: string, options: Options = {}) => mortal.ask(METHODS.resume, { id }, options);
+const closeStdin = (mortal: MortalWorld, id: string, options: Options = {}) =>
+  mortal.ask(METHODS.closeIO, { ...init(id), stdin: true }, options);
+
+async function expectStatus(mortal: MortalWorld, id: string, status: Status): Promise<void> {
+  const answer = await mortal.ask(METHODS.state, init(id));
+  if (answer === DEAD || answer.status !== status) throw new Error(`${id} is not in the state ${status}`);
+}
+
 const nothing = () => Promise.resolve();
+const PAUSED = ['create', 'start', 'paused', 'resumed', 'exit', 'delete'];
 const WITH_EXEC = ['create', 'start', 'exec-added', 'exec-started', 'exit', 'exit', 'delete'];
 
 const STORIES: Readonly<Record<string, Story>> = {
@@ -121,6 +133,29 @@ const STORIES: Readonly<Record<string, Story>> = {
       await wait(mortal, id);
       await remove(mortal, id);
     },
+  },
+  pause: {
+    ...{ before: running, call: pause, topics: PAUSED, notes: ['started'] },
+    after: async (mortal, id) => {
+      await expectStatus(mortal, id, Status.PAUSED);
+      await resume(mortal, id);
+      await end(mortal, id);
+    },
+  },
+  resume: {
+    before: async (mortal, id) => {
+      await running(mortal, id);
+      await pause(mortal, id);
+    },
+    ...{ call: resume, topics: PAUSED, notes: ['started'] },
+    after: async (mortal, id) => {
+      await expectStatus(mortal, id, Status.RUNNING);
+      await end(mortal, id);
+    },
+  },
+  'the end of stdin': {
+    ...{ before: running, call: closeStdin, after: end },
+    ...{ topics: LIFE, notes: ['started', 'carried out close-stdin'] },
   },
   delete: {
     before: async (mortal, id) => {

@@ -7,6 +7,8 @@ import fs from 'node:fs/promises';
 import net from 'node:net';
 import pino from 'pino';
 import { StatusError } from '../../../../common/errors.ts';
+import type { Backend } from '../../../../shim/backends/backend.ts';
+import type { Cgroup } from '../../../../shim/cgroups/cgroup.ts';
 import { RunPaths } from '../../../../shim/daemon/paths.ts';
 import { ContainerRegistry } from '../../../../shim/task/container-registry.ts';
 import { recover } from '../../../../shim/task/recovery.ts';
@@ -86,10 +88,16 @@ async function answer(service: ReadonlyMap<string, Handler>, { number, method, p
 
 type Handler = (namespace: string, payload: Uint8Array, call: string | undefined) => Promise<Uint8Array>;
 
-async function main(run: string, library: string): Promise<void> {
+/** All containers have the same cgroup: there is one at a time. */
+const freezable = (cgroup: Cgroup): Backend => ({
+  ...BARE_BACKEND,
+  prepare: async (request) => ({ ...(await BARE_BACKEND.prepare(request)), cgroups: [cgroup] }),
+});
+
+async function main(run: string, library: string, freezer: Cgroup): Promise<void> {
   const paths = new RunPaths(run, library, 'build-a');
   const logger = pino({ level: 'warn' }, pino.destination({ dest: `${run}/daemon.log`, sync: true }));
-  const registry = new ContainerRegistry({ paths, backend: BARE_BACKEND, logger, courier: new DirectCourier() });
+  const registry = new ContainerRegistry({ paths, backend: freezable(freezer), logger, courier: new DirectCourier() });
   const cleanUp: Handler = async (namespace, payload, call) => {
     const removed = await registry.cleanUp(namespace, Buffer.from(payload).toString(), call);
     return Buffer.from(JSON.stringify(removed?.exit.status ?? null));
@@ -106,5 +114,5 @@ async function main(run: string, library: string): Promise<void> {
   send({ ready: true });
 }
 
-const [run = '', library = ''] = process.argv.slice(2);
-void main(run, library);
+const [run = '', library = '', freezer = ''] = process.argv.slice(2);
+void main(run, library, JSON.parse(freezer) as Cgroup);
