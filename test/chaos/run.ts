@@ -68,7 +68,7 @@ export async function runChaos(
 }
 
 async function runIn(containerd: Containerd, options: ChaosOptions, say: (line: string) => void, signal: AbortSignal) {
-  const world = await makeWorld(containerd);
+  const world = await makeWorld(containerd, say);
   const before = await traces(containerd.scope);
   const load = new Load(world, options.seed);
   const struck: Struck = {};
@@ -101,12 +101,12 @@ async function runIn(containerd: Containerd, options: ChaosOptions, say: (line: 
   };
 }
 
-async function makeWorld(containerd: Containerd): Promise<World> {
+async function makeWorld(containerd: Containerd, say: (text: string) => void): Promise<World> {
   const fifos = path.join(containerd.dir, 'fifos');
   await mkdir(fifos);
   const tap = await EventTap.listen(path.join(containerd.dir, 'tap.sock'), `${containerd.address}.ttrpc`);
   const client = await GoClient.start(containerd, fifos);
-  return new World({ containerd, tap, client, fifos });
+  return new World({ containerd, tap, client, fifos, say });
 }
 
 async function closeWorld({ client, tap, containerd }: World): Promise<void> {

@@ -13,6 +13,8 @@ export class World {
   readonly tap: EventTap;
   /** For streams, of our client's and of ctr's. */
   readonly fifos: string;
+  /** To whoever waits for the end of the run. */
+  readonly say: (text: string) => void;
   readonly windows = new Windows();
   /** Those that go on. */
   readonly lives = new Set<Life>();
@@ -20,11 +22,12 @@ export class World {
   readonly counts = new Map<string, number>();
   readonly failures: string[] = [];
 
-  constructor(parts: Pick<World, 'containerd' | 'client' | 'tap' | 'fifos'>) {
+  constructor(parts: Pick<World, 'containerd' | 'client' | 'tap' | 'fifos' | 'say'>) {
     this.containerd = parts.containerd;
     this.client = parts.client;
     this.tap = parts.tap;
     this.fifos = parts.fifos;
+    this.say = parts.say;
   }
 
   /** For whoever has to find out why something failed: it is kept with the logs of such a run. */
@@ -40,6 +43,7 @@ export class World {
 
   fail(what: string): void {
     this.failures.push(`${now()} ${what}`);
+    this.say(`FAILURE ${what}`);
     this.note(`FAILURE ${what}`);
     if (this.failures.length <= LOOKED_INTO) void this.#describe();
   }
