@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { messageOf } from '../../common/errors.ts';
 import { UsageError } from '../../shim/cli/usage-error.ts';
@@ -38,10 +39,12 @@ export const say = (text: string) => {
   process.stderr.write(`${text}\n`);
 };
 
-/** Aborted by the first Ctrl-C; the second ends the process as ever. */
+/** Aborted by the first Ctrl-C; the second ends the process. */
 export function interruption(): AbortSignal {
   const interrupted = new AbortController();
-  process.once('SIGINT', () => {
+  // tsx ends a process that has no listener left once it was told.
+  process.on('SIGINT', () => {
+    if (interrupted.signal.aborted) process.exit(128 + constants.signals.SIGINT);
     interrupted.abort();
   });
   return interrupted.signal;
