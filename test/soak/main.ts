@@ -7,7 +7,7 @@ import { runSoak, type SoakOptions } from './run.ts';
 const HELP = `Usage: npm run soak -- [options]
 
 Creates containers, executes something in each, and deletes them, over and over, beside a few that stay. Looks meanwhile at
-memory (PSS) and descriptors of daemon, keeper and monitors, at files in the run directory, cgroups, mounts and processes.
+memory (without files) and descriptors of daemon, keeper and monitors, at files in the run directory, cgroups, mounts and processes.
 The slope of each is bounded; what it would come to in 24 hours is told. Needs root, Go, and a build (npm run build).
 
   --cycles N    how many containers              (default 20000; some 20 minutes)

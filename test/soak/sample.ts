@@ -1,7 +1,7 @@
 import { programName } from '../bench/memory.ts';
 import type { Containerd } from '../support/containerd.ts';
 import { listCgroups, listMounts, walk } from '../support/host.ts';
-import { countDescriptors, proportionalMemory } from '../support/process-usage.ts';
+import { anonymousMemory, countDescriptors } from '../support/process-usage.ts';
 import { processesOf } from '../support/processes.ts';
 
 /** What there is after so many cycles, by the name of a metric. */
@@ -61,7 +61,7 @@ export async function takeSample(containerd: Containerd, cycles: number, atMs: n
   for (const [name, pattern] of Object.entries(PROGRAMS)) {
     const pids = processes.filter(({ command }) => pattern.test(programName(command))).map(({ pid }) => pid);
     if (name === 'daemon') daemon = pids[0] ?? 0;
-    values[`memory of the ${name}`] = total(await Promise.all(pids.map(proportionalMemory)));
+    values[`memory of the ${name}`] = total(await Promise.all(pids.map(anonymousMemory)));
     values[`descriptors of the ${name}`] = total(await Promise.all(pids.map(countDescriptors)));
   }
   return { cycles, atMs, daemon, values };

@@ -14,6 +14,11 @@ export async function proportionalMemory(pid: number): Promise<number> {
   return Number(/^Pss:\s+(\d+) kB$/m.exec(await readRollup(pid))?.[1]);
 }
 
+/** Of that, what is not of files: who else maps the same program changes nothing about it. */
+export async function anonymousMemory(pid: number): Promise<number> {
+  return Number(/^Pss_Anon:\s+(\d+) kB$/m.exec(await readRollup(pid))?.[1]);
+}
+
 export const countDescriptors = async (pid: number) => (await readdir(`/proc/${pid}/fd`)).length;
 
 /** What each of a process's descriptors leads to; an empty text for one that was closed meanwhile. */
