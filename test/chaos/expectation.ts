@@ -120,8 +120,11 @@ export function compareWithTaken(
   }
   // A containerd that ended in the middle of its Delete finds the bundle of a task that is gone, has the shim clean up,
   // and tells of an end by itself: with the status that a shim answers for what it does not know, runc's as well.
-  const own = unknownEnd(clients);
-  if (own >= 0 && unknownEnd(all) < 0) clients.splice(own, UNKNOWN_END.length);
+  // Ours remembers for a while how it ended, and then that is told again.
+  for (const own of [UNKNOWN_END, text(taken.filter(isEnd))]) {
+    const at = lastPlace(clients, own);
+    if (at >= 0 && timesOf(clients, own) > timesOf(all, own)) clients.splice(at, own.length);
+  }
   let next = 0;
   for (const event of clients.filter((one, index) => one !== clients[index - 1])) {
     const at = all.indexOf(event, next);
@@ -131,8 +134,12 @@ export function compareWithTaken(
   return [];
 }
 
+const isEnd = ({ topic, exec }: SeenEvent) => exec === INIT && /\/(exit|delete)$/.test(topic);
+
 /** Where it is told, whatever else comes before and after. */
-const unknownEnd = (events: readonly string[]) =>
-  events.findIndex((_, index) => list(events.slice(index, index + UNKNOWN_END.length)) === list(UNKNOWN_END));
+const placesOf = (events: readonly string[], part: readonly string[]) =>
+  [...events.keys()].filter((index) => list(events.slice(index, index + part.length)) === list(part));
+const timesOf = (events: readonly string[], part: readonly string[]) => placesOf(events, part).length;
+const lastPlace = (events: readonly string[], part: readonly string[]) => placesOf(events, part).at(-1) ?? -1;
 
 const list = (events: readonly string[]) => (events.length === 0 ? 'nothing' : events.join(', '));

@@ -1,6 +1,7 @@
 import { readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
-import test from 'ava';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
 import { Code } from '../../common/errors.ts';
 import { Status } from '../../proto/gen/containerd/v1/types/task.ts';
 import { encodeSpec, execute, newExec, processSpec, type ProcessSpec } from '../support/execs.ts';
@@ -253,23 +254,44 @@ if (!IS_RUNC) {
 
 // runc's shim does not start a process before somebody reads its output.
 if (!IS_RUNC) {
-  test('who opens the FIFO of an exec, or of a container, just behind its delete still gets its output', async (t) => {
+  /** What a client does that opens its end late: it gives up on it when Delete is answered. */
+  async function readBeside(t: ExecutionContext, deleted: Promise<unknown>, fifo: string): Promise<string> {
+    let isAnswered = false;
+    const answer = deleted.then(() => {
+      isAnswered = true;
+    });
+    await sleep(300);
+    t.false(isAnswered);
+    const text = await FifoReader.attach(fifo).text();
+    await answer;
+    return text;
+  }
+
+  test('Delete waits for who is about to open the FIFO of an exec, or of a container', async (t) => {
     const container = await fixture.running(t, SLEEP);
     const stdout = path.join(container.bundle.dir, 'late');
     await makeFifo(stdout);
     const exec = await newExec(container).add(['echo', 'from the exec'], {}, { stdout, stderr: '' });
     await exec.start();
     await exec.wait();
-    await exec.delete();
-    t.is(await FifoReader.attach(stdout).text(), 'from the exec\n');
+    t.is(await readBeside(t, exec.delete(), stdout), 'from the exec\n');
 
     const shim = await fixture.shim(t, { args: ['echo', 'from the container'] });
     const ref = { id: shim.bundle.id, execId: '' };
     await shim.task.create(createRequest(shim.bundle, { stdout, stderr: '' }));
     await shim.task.start(ref);
     await shim.task.wait(ref);
-    await shim.task.delete(ref);
-    t.is(await FifoReader.attach(stdout).text(), 'from the container\n');
+    t.is(await readBeside(t, shim.task.delete(ref), stdout), 'from the container\n');
+  });
+
+  test('Delete waits for nobody who never comes', async (t) => {
+    const container = await fixture.running(t, SLEEP);
+    const stdout = path.join(container.bundle.dir, 'unread');
+    await makeFifo(stdout);
+    const exec = await newExec(container).add(['echo', 'to nobody'], {}, { stdout, stderr: '' });
+    await exec.start();
+    await exec.wait();
+    await t.notThrowsAsync(exec.delete());
   });
 }
 

@@ -24,7 +24,7 @@ void initialize_process(struct process *process, const char *prefix, const char 
 	process->plan = plan;
 	process->gate = process->start_report = process->pidfd = process->terminal.master = process->logger.ready = -1;
 	for (int i = 0; i < 3; i++)
-		process->streams[i] = (struct stream){"", false, -1, -1, 0, 0, 0};
+		process->streams[i] = (struct stream){.path = "", .payload_fd = -1, .hold_fd = -1};
 }
 
 int process_fail(struct process *process, const char *format, ...)

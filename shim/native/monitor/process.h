@@ -23,6 +23,7 @@ struct stream {
 	bool create;      /* a file that may have to be made */
 	int payload_fd;
 	int hold_fd;
+	bool was_read; /* somebody had opened it to read */
 	/* What the process gets: 0 where the kernel does not tell. */
 	uint32_t mode;
 	uint64_t mount, inode;

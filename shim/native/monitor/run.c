@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "left-outputs.h"
 #include "monitor.h"
 
 #define CONTROL_FD 3
@@ -126,8 +125,6 @@ void serve(struct monitor *monitor, int timeout)
 	clear_watchers(&list);
 	wait_at_most(&list, timeout);
 	if (settle_execs(monitor) == SETTLING_KEEPS)
-		wait_at_most(&list, KEPT_OUTPUT_POLL_MS);
-	if (tend_left_outputs())
 		wait_at_most(&list, KEPT_OUTPUT_POLL_MS);
 	watch_container(monitor, &list);
 	watch(&list, monitor->signals, POLLIN, on_signal, NULL);
@@ -282,7 +279,5 @@ int run_monitor(struct monitor *monitor, const char *driver, const char *init)
 	unlink("monitor.plan");
 	unlink("init.plan");
 	part_with_daemons(monitor);
-	while (tend_left_outputs())
-		poll(NULL, 0, KEPT_OUTPUT_POLL_MS);
 	return 0;
 }

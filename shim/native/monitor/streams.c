@@ -13,8 +13,11 @@
 #include <unistd.h>
 
 #include "../common/kernel.h"
-#include "left-outputs.h"
+#include "elapsed.h"
 #include "process.h"
+
+/* How long a client that reads may take after Delete, as with runc's shim (containerd, pkg/process/io.go). */
+#define RELEASE_GRACE_MS 2000
 
 static const char *const names[] = {"stdin", "stdout", "stderr"};
 
@@ -33,16 +36,23 @@ static int open_stream_end(const char *path, int flags, bool copied)
 	return fd;
 }
 
-/* A reader must be there before a writer can open without blocking, on either side. */
+/*
+ * A writer can be opened without blocking only where there is a reader. One that a client's reader may have seen stays
+ * open: without any the client would take it for the end.
+ */
 static int open_fifo(struct stream *stream, bool output, bool copied)
 {
 	int *reader = output ? &stream->hold_fd : &stream->payload_fd;
 	int *writer = output ? &stream->payload_fd : &stream->hold_fd;
 
+	if (output)
+		*writer = open_stream_end(stream->path, O_WRONLY, copied);
+	stream->was_read = *writer >= 0;
 	*reader = open_stream_end(stream->path, O_RDONLY, output || copied);
 	if (*reader < 0)
 		return -1;
-	*writer = open_stream_end(stream->path, O_WRONLY, copied);
+	if (*writer < 0)
+		*writer = open_stream_end(stream->path, O_WRONLY, copied);
 	return *writer < 0 ? -1 : 0;
 }
 
@@ -156,34 +166,67 @@ static bool is_writer(int fd)
 	return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
 }
 
+/* A writer of a FIFO without any reader polls as an error. */
+static bool has_reader(int writer)
+{
+	struct pollfd poll_fd = {.fd = writer};
+
+	return poll(&poll_fd, 1, 0) == 0 || !(poll_fd.revents & POLLERR);
+}
+
 /* Of what is held: our own reader is none. */
 static bool is_read_by_client(int held)
 {
 	return is_writer(held) && has_reader(held);
 }
 
-/* Nobody waits for a reader of what a deleted process has left, but one may be on its way. */
-static void give_up(struct stream *stream)
+static bool is_grace_over(const struct process *process)
 {
-	if (is_writer(stream->hold_fd))
-		leave_output(stream->hold_fd);
-	else
-		close(stream->hold_fd);
-	stream->hold_fd = -1;
+	return milliseconds_since(&process->released_at) > RELEASE_GRACE_MS;
+}
+
+static bool can_be_read(int fifo)
+{
+	int unread = 0;
+	struct stat st;
+
+	return ioctl(fifo, FIONREAD, &unread) == 0 && unread > 0 && fstat(fifo, &st) == 0 && st.st_nlink > 0;
+}
+
+/*
+ * Whether Delete has to wait for a reader: containerd's client opens the FIFO beside its calls, on a busy machine not
+ * before a short process has ended, and gives up on it when Delete is answered. runc's shim lets no process begin
+ * before its output has a reader, for as long as that takes.
+ */
+static bool is_awaited(const struct process *process, const struct stream *output, int fifo)
+{
+	return !output->was_read && can_be_read(fifo) && !is_grace_over(process);
+}
+
+/* From here on a reader is the client. False: the output is kept for one. */
+static bool release_terminal(struct process *process)
+{
+	struct stream *output = &process->streams[1];
+	bool is_read;
+
+	close_fd(&output->hold_fd);
+	is_read = has_reader(output->payload_fd);
+	if (!is_read && is_awaited(process, output, output->payload_fd))
+		return false;
+	output->was_read |= is_read;
+	if (!is_read || is_grace_over(process))
+		close_terminal(process);
+	return true;
 }
 
 /* Copies what its terminal still has, until all is out or nobody is there to take it. */
 static enum settling settle_terminal(struct process *process)
 {
-	struct stream *output = &process->streams[1];
-
-	copy_terminal(process);
-	if (process->released && process->terminal.wanted) {
-		/* From here on a reader is the client. */
-		close_fd(&output->hold_fd);
-		if (is_grace_over(&process->released_at) || !has_reader(output->payload_fd))
-			close_terminal(process);
-	}
+	/* Without a reader it would be lost. */
+	if (has_reader(process->streams[1].payload_fd))
+		copy_terminal(process);
+	if (process->released && process->terminal.wanted && !release_terminal(process))
+		return SETTLING_KEEPS;
 	if (!terminal_has_output(process))
 		return SETTLED;
 	return process->released ? SETTLING_KEEPS : SETTLING_COPIES;
@@ -210,8 +253,8 @@ enum settling settle_streams(struct process *process)
 			hand_over(stream);
 		if (stream->hold_fd >= 0 && is_read_by_client(stream->hold_fd))
 			close_fd(&stream->hold_fd);
-		if (stream->hold_fd >= 0 && process->released)
-			give_up(stream);
+		if (stream->hold_fd >= 0 && process->released && !is_awaited(process, stream, stream->hold_fd))
+			close_fd(&stream->hold_fd);
 		if (stream->hold_fd >= 0)
 			settling = SETTLING_KEEPS;
 	}

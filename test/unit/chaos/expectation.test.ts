@@ -98,3 +98,11 @@ test('a client that was cut off may miss some and see some twice, but in order',
   t.is(compareWithTaken(LIFE.toReversed(), LIFE, { interrupted }).length, 1);
   t.is(compareWithTaken([...LIFE, event('exit', { exit: 255 })], LIFE, { interrupted }).length, 1);
 });
+
+test('a client that was cut off may see the end once more, told by containerd itself', (t) => {
+  const interrupted = true;
+  const end = LIFE.slice(-2);
+  t.deepEqual(compareWithTaken([...LIFE, ...end], LIFE, { interrupted }), []);
+  t.is(compareWithTaken([...LIFE, ...end], LIFE, { interrupted: false }).length, 1);
+  t.is(compareWithTaken([...LIFE, ...end, ...end, ...end], LIFE, { interrupted }).length, 1);
+});

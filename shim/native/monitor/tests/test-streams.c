@@ -1,4 +1,3 @@
-#include "left-outputs.h"
 #include "monitor.h"
 #include "testing/check.h"
 #include "testing/descriptors.h"
@@ -6,6 +5,7 @@
 #include "testing/temp-dir.h"
 
 #include <errno.h>
+#include <pty.h>
 
 static struct monitor monitor;
 
@@ -225,27 +225,25 @@ static void output_that_nobody_reads_is_kept_until_somebody_does(void)
 	leave(before);
 }
 
-static void a_release_gives_up_what_nobody_reads(void)
+static void a_release_gives_up_what_nobody_reads_any_more(void)
 {
 	int before = count_descriptors();
-	int out;
+	int out, client;
 
 	enter_with_fifos();
+	client = client_opens("out", O_RDONLY);
 	CHECK(open_with("in", "out", "err") == 0);
+	CHECK(close(client) == 0);
 	out = take_payload(1);
 	say(out, "output");
 	close(out);
 	CHECK(settle_streams(&monitor.init));
-	monitor.init.released = true;
+	release_streams(&monitor.init);
 	CHECK(!settle_streams(&monitor.init));
-	CHECK(tend_left_outputs());
-	/* Nobody can open it any more. */
-	CHECK(unlink("out") == 0);
-	CHECK(!tend_left_outputs());
 	leave(before);
 }
 
-static void who_comes_just_too_late_still_gets_all(void)
+static void a_release_waits_for_who_has_not_opened_it_yet(void)
 {
 	int before = count_descriptors();
 	int out, client;
@@ -255,12 +253,68 @@ static void who_comes_just_too_late_still_gets_all(void)
 	out = take_payload(1);
 	say(out, "output");
 	close(out);
-	monitor.init.released = true;
-	CHECK(!settle_streams(&monitor.init));
+	release_streams(&monitor.init);
+	CHECK(settle_streams(&monitor.init));
 	client = client_opens("out", O_RDONLY);
-	CHECK(!tend_left_outputs());
+	CHECK(!settle_streams(&monitor.init));
 	CHECK_TEXT(hear(client), "output");
 	CHECK(hear(client) == NULL);
+	close(client);
+	leave(before);
+}
+
+static void a_release_does_not_wait_for_ever(void)
+{
+	int before = count_descriptors();
+	int out;
+
+	enter_with_fifos();
+	CHECK(open_with("in", "out", "err") == 0);
+	out = take_payload(1);
+	say(out, "output");
+	close(out);
+	release_streams(&monitor.init);
+	monitor.init.released_at.tv_sec -= 3;
+	CHECK(!settle_streams(&monitor.init));
+	leave(before);
+}
+
+static void a_release_waits_for_no_reader_of_nothing(void)
+{
+	int before = count_descriptors();
+
+	enter_with_fifos();
+	CHECK(open_with("in", "out", "err") == 0);
+	close(take_payload(1));
+	release_streams(&monitor.init);
+	CHECK(!settle_streams(&monitor.init));
+	leave(before);
+}
+
+static void what_a_terminal_has_left_waits_for_a_reader_too(void)
+{
+	int before = count_descriptors();
+	int master, slave, client;
+
+	enter_with_fifos();
+	monitor = (struct monitor){0};
+	monitor_initialize(&monitor);
+	monitor.init.terminal.wanted = true;
+	monitor.init.streams[0].path = monitor.init.streams[2].path = "";
+	monitor.init.streams[1].path = "out";
+	CHECK(open_streams(&monitor.init, &monitor.stream_owner) == 0);
+	CHECK(openpty(&master, &slave, NULL, NULL, NULL) == 0);
+	CHECK(adopt_terminal(&monitor.init, master) == 0);
+	say(slave, "screen");
+	close(slave);
+	monitor.init.phase = PHASE_STOPPED;
+	release_streams(&monitor.init);
+	CHECK(settle_streams(&monitor.init));
+	CHECK(settle_streams(&monitor.init));
+	client = client_opens("out", O_RDONLY);
+	while (settle_streams(&monitor.init))
+		continue;
+	CHECK_TEXT(hear(client), "screen");
 	close(client);
 	leave(before);
 }
@@ -411,8 +465,11 @@ static const struct check_test tests[] = {
 	{TEST(a_reader_gets_the_rest_and_then_the_end)},
 	{TEST(a_slow_reader_gets_the_rest_too)},
 	{TEST(output_that_nobody_reads_is_kept_until_somebody_does)},
-	{TEST(a_release_gives_up_what_nobody_reads)},
-	{TEST(who_comes_just_too_late_still_gets_all)},
+	{TEST(a_release_gives_up_what_nobody_reads_any_more)},
+	{TEST(a_release_waits_for_who_has_not_opened_it_yet)},
+	{TEST(a_release_does_not_wait_for_ever)},
+	{TEST(a_release_waits_for_no_reader_of_nothing)},
+	{TEST(what_a_terminal_has_left_waits_for_a_reader_too)},
 	{TEST(a_fifo_that_is_gone_keeps_nothing)},
 	{TEST(a_creation_that_failed_lets_go_of_all)},
 	{TEST(one_fifo_may_serve_both_outputs)},
