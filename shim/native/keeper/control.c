@@ -235,18 +235,29 @@ static void add_connection(struct listener *listener, int fd)
 	timer_start(&keeper->loop, &connection->limit, LINE_LIMIT_MS);
 }
 
+static int control_listen(struct keeper *keeper, struct failure *failure)
+{
+	const char *path = keeper->paths.keeper_socket;
+	if (listener_open(&keeper->control.listener, &keeper->loop, path) != 0)
+		return fail_errno(failure, "cannot listen on %s", path);
+	return 0;
+}
+
 int control_open(struct keeper *keeper, int64_t linger_ms, struct failure *failure)
 {
 	struct control *control = &keeper->control;
-	const char *path = keeper->paths.keeper_socket;
 	control->listener.accepted = add_connection;
 	control->listener.owner = keeper;
 	control->linger_ms = linger_ms;
 	// The launcher that has started it is about to ask; it may be slow.
 	control->linger_end = deadline_in_ms(linger_ms < FIRST_LINGER_MS ? FIRST_LINGER_MS : linger_ms);
-	if (listener_open(&control->listener, &keeper->loop, path) != 0)
-		return fail_errno(failure, "cannot listen on %s", path);
-	return 0;
+	return control_listen(keeper, failure);
+}
+
+int control_listen_again(struct keeper *keeper, struct failure *failure)
+{
+	listener_close(&keeper->control.listener);
+	return control_listen(keeper, failure);
 }
 
 void control_started(struct keeper *keeper, const struct failure *failure)

@@ -35,6 +35,9 @@ struct control {
 /** Listens on keeper.sock. */
 int control_open(struct keeper *keeper, int64_t linger_ms, struct failure *failure);
 
+/** The socket was removed: makes it again. 0, or -1. */
+int control_listen_again(struct keeper *keeper, struct failure *failure);
+
 /** The daemon's program runs; or it cannot be run, and why. */
 void control_started(struct keeper *keeper, const struct failure *failure);
 

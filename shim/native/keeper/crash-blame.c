@@ -16,7 +16,7 @@ struct suspect {
 static void count_crash(struct relay *relay, struct suspect *suspect)
 {
 	for (struct frame *request = relay->kept.first; request; request = request->next) {
-		if (!request->delivered_at || ++request->crashes < CRASHES_MAX)
+		if (!request->delivered_at || relay_is_patient(request) || ++request->crashes < CRASHES_MAX)
 			continue;
 		if (!suspect->request || request->delivered_at >= suspect->request->delivered_at)
 			*suspect = (struct suspect){.relay = relay, .request = request};

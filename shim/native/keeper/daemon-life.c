@@ -17,6 +17,8 @@
 #define FIRST_PAUSE_MS 50
 #define LONGEST_PAUSE_MS 5000
 #define FAILURES_MAX 5
+// Whoever replaces Node is through by then; containerd waits 5 s for what the launcher is told.
+#define FAILING_NS ((int64_t)1500 * 1000000)
 #define LEAVE_LIMIT_MS 5000
 #define BEGIN_LIMIT_MS 60000
 // Who ends the keeper does not wait for ever: systemd kills after a while.
@@ -133,13 +135,19 @@ static void give_up(struct keeper *keeper)
 		timer_start(&keeper->loop, &life->start, LONGEST_PAUSE_MS);
 }
 
+static void count_failure(struct daemon_life *life)
+{
+	if (life->failures++ == 0)
+		life->failing_since = deadline_in_ms(0);
+}
+
 /** After a daemon that never served, or hardly. */
 static void try_again(struct keeper *keeper)
 {
 	struct daemon_life *life = &keeper->life;
 	if (life->ending)
 		return;
-	if (life->failures >= FAILURES_MAX) {
+	if (life->failures >= FAILURES_MAX && deadline_in_ms(0) - life->failing_since >= FAILING_NS) {
 		give_up(keeper);
 		return;
 	}
@@ -154,7 +162,7 @@ static void cannot_run(struct keeper *keeper, const struct failure *failure)
 {
 	struct daemon_life *life = &keeper->life;
 	snprintf(life->reason, sizeof life->reason, "%.500s", failure->text);
-	life->failures++;
+	count_failure(life);
 	life->hasty++;
 	// It is told to the launchers alone if nothing else is waiting: then there is nothing to try again for.
 	if (clients_summarize(keeper).needing || life->containers > 0)
@@ -319,23 +327,31 @@ int daemon_life_init(struct keeper *keeper, const char *build, const char *lib_d
 	return 0;
 }
 
+static void describe_cause(const struct daemon_process *process, int status, char *text, size_t size)
+{
+	if (process->is_overdue)
+		snprintf(text, size, "it took longer than it may, and was killed");
+	else if (WIFSIGNALED(status))
+		snprintf(text, size, "it was killed by signal %d", WTERMSIG(status));
+	else
+		snprintf(text, size, "it ended with exit code %d", WEXITSTATUS(status));
+}
+
 /** How a process ended, and its last words. */
 static void describe_end(struct keeper *keeper, const struct daemon_process *process, int status)
 {
 	char *reason = keeper->life.reason;
 	size_t size = sizeof keeper->life.reason;
 	char line[200];
-	daemon_log_last_line(&keeper->paths, line, sizeof line);
+	char cause[64];
+	daemon_log_last_line(&keeper->paths, process->log_start, line, sizeof line);
+	describe_cause(process, status, cause, sizeof cause);
 	if (process->failure.text[0])
 		snprintf(reason, size, "%.500s", process->failure.text);
-	else if (WIFSIGNALED(status))
-		snprintf(
-			reason, size, "it was killed by signal %d; its log %.200s ends with: %s", WTERMSIG(status),
-			keeper->paths.log, line);
+	else if (line[0])
+		snprintf(reason, size, "%s; its log %.200s ends with: %s", cause, keeper->paths.log, line);
 	else
-		snprintf(
-			reason, size, "it ended with exit code %d; its log %.200s ends with: %s", WEXITSTATUS(status),
-			keeper->paths.log, line);
+		snprintf(reason, size, "%s; it has written nothing to %.200s", cause, keeper->paths.log);
 }
 
 static void successor_ended(struct keeper *keeper, struct daemon_process *process, int status)
@@ -359,7 +375,10 @@ static void successor_ended(struct keeper *keeper, struct daemon_process *proces
 static void after_death(struct keeper *keeper, bool served, bool lasted)
 {
 	struct daemon_life *life = &keeper->life;
-	life->failures = served ? 0 : life->failures + 1;
+	if (served)
+		life->failures = 0;
+	else
+		count_failure(life);
 	life->hasty = lasted ? 0 : life->hasty + 1;
 	if (life->successor)
 		return;
@@ -388,15 +407,16 @@ static void current_ended(struct keeper *keeper, struct daemon_process *process,
 	daemon_process_close(process);
 	life->current = NULL;
 	clients_detach(keeper);
-	if (failure.text[0]) {
+	bool is_followed = life->successor && life->successor->stage == DAEMON_LOADED && !life->ending;
+	if (failure.text[0] && !is_followed) {
 		cannot_run(keeper, &failure);
 		return;
 	}
 	if (!leaving)
 		keeper_log(keeper, "daemon %u has died: %s", process->number, life->reason);
-	if (is_crash(status))
+	if (is_crash(status) && !failure.text[0])
 		blame_crash(keeper, life->reason);
-	if (life->successor && life->successor->stage == DAEMON_LOADED && !life->ending)
+	if (is_followed)
 		promote(keeper);
 	else if (!leaving)
 		after_death(keeper, served, lasted);

@@ -23,6 +23,7 @@ struct daemon_life {
 	bool woken;                    // a monitor had something to tell since the daemon last decided to stay
 	bool answered;                 // the daemon has answered a request
 	unsigned failures;             // daemons in a row that never served
+	int64_t failing_since;         // the first of them
 	unsigned hasty;                // daemons in a row that died at once
 	char reason[512];              // why the last one died
 	uint64_t containers;           // as the last daemon that asked to sleep has told

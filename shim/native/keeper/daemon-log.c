@@ -14,8 +14,8 @@ int daemon_log_open(const struct paths *paths, struct failure *failure)
 	return fd < 0 ? fail_errno(failure, "cannot open the log %s", paths->log) : fd;
 }
 
-/** The end of the log, as a string. */
-static void read_end(const struct paths *paths, char *data, size_t size)
+/** The end of the log, as a string; of that nothing before `start`. */
+static void read_end(const struct paths *paths, off_t start, char *data, size_t size)
 {
 	struct stat status;
 	data[0] = '\0';
@@ -24,16 +24,17 @@ static void read_end(const struct paths *paths, char *data, size_t size)
 		return;
 	if (fstat(fd, &status) == 0) {
 		off_t room = (off_t)size - 1;
-		ssize_t got = pread(fd, data, size - 1, status.st_size > room ? status.st_size - room : 0);
+		off_t from = status.st_size - room > start ? status.st_size - room : start;
+		ssize_t got = pread(fd, data, size - 1, from);
 		data[got < 0 ? 0 : got] = '\0';
 	}
 	close(fd);
 }
 
-void daemon_log_last_line(const struct paths *paths, char *text, size_t size)
+void daemon_log_last_line(const struct paths *paths, off_t start, char *text, size_t size)
 {
 	char data[4096];
-	read_end(paths, data, sizeof data);
+	read_end(paths, start, data, sizeof data);
 	size_t end = strlen(data);
 	while (end > 0 && (data[end - 1] == '\n' || data[end - 1] == ' '))
 		end--;

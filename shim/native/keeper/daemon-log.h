@@ -12,8 +12,8 @@
 /** Opens the log that all daemons append to. The descriptor, or -1. */
 int daemon_log_open(const struct paths *paths, struct failure *failure);
 
-/** The last line of the log that is not empty, in printable ASCII, cut to `size`; "" where there is none. */
-void daemon_log_last_line(const struct paths *paths, char *text, size_t size);
+/** The last line behind `start` that is not empty, in printable ASCII, cut to `size`; "" where there is none. */
+void daemon_log_last_line(const struct paths *paths, off_t start, char *text, size_t size);
 
 void daemon_log_remove_if_empty(const struct paths *paths);
 

@@ -80,7 +80,8 @@ static void on_control(struct watch *watch, uint32_t events)
 
 static void kill_it(struct timer *timer)
 {
-	const struct daemon_process *process = timer->owner;
+	struct daemon_process *process = timer->owner;
+	process->is_overdue = true;
 	kill(process->pid, SIGKILL);
 }
 
@@ -177,6 +178,8 @@ static int start(struct daemon_process *process, const struct daemon_setting *se
 	int result = open_ends(&ends, process->relay_path, setting->paths, failure);
 	if (result == 0)
 		result = watch_child(process, &ends, failure);
+	if (result == 0)
+		process->log_start = lseek(ends.log, 0, SEEK_END);
 	if (result == 0)
 		result = fork_daemon(process, setting, &ends, &child, failure);
 	if (result != 0) {

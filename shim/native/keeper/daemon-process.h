@@ -82,6 +82,8 @@ struct daemon_process {
 	struct frame_reader reader;
 	struct frame_output output;
 	struct timer limit; // when it runs out, the process is killed
+	bool is_overdue;    // it was
+	off_t log_start;    // where in the log its own words begin
 };
 
 /** Starts one. 0, or -1: nothing has begun. Whether the exec succeeds is told later. */

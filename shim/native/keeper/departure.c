@@ -25,6 +25,7 @@ int departure_wait_ms(const struct keeper *keeper)
 
 void departure_clean_up(struct keeper *keeper, char *cgroups)
 {
+	own_files_close(keeper);
 	control_close_socket(keeper);
 	clients_close_sockets(keeper);
 	clients_close(keeper);

@@ -13,7 +13,7 @@ struct frame {
 	uint32_t stream;
 	uint8_t type;
 	deadline delivered_at; // to some daemon, as a whole; 0: never
-	unsigned crashes;      // of daemons that had it, in a row
+	unsigned crashes;      // of daemons that had it
 	size_t size;           // header and data
 	uint8_t bytes[];
 };

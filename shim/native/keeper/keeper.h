@@ -7,6 +7,7 @@
 #include "daemon-process.h"
 #include "event-loop.h"
 #include "host/paths.h"
+#include "own-files.h"
 #include "publisher.h"
 
 /** All of the keeper. Its parts know each other by it. */
@@ -18,6 +19,7 @@ struct keeper {
 	struct daemon_life life;
 	struct publisher publisher;
 	struct control control;
+	struct own_files own_files;
 };
 
 #endif

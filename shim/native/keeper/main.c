@@ -157,6 +157,7 @@ static int set_up(struct watch *signals, struct failure *failure)
 	departure_clean_up_after_another(&keeper);
 	if (control_open(&keeper, linger_ms(), failure) != 0)
 		return -1;
+	own_files_watch(&keeper);
 	cgroup_join_own(&keeper, cgroups, sizeof cgroups);
 	descriptor_limit_raise();
 	return 0;

@@ -159,11 +159,9 @@ void relay_detach(struct relay *relay)
 	relay_settle(relay);
 }
 
-/** Whoever has waited so long waits for something to happen: a Wait, whose failure clients take for the container's
- * end. */
-static bool is_patient(const struct frame *frame)
+bool relay_is_patient(const struct frame *request)
 {
-	return frame->delivered_at && deadline_in_ms(-PATIENT_MS) > frame->delivered_at;
+	return request->delivered_at && deadline_in_ms(-PATIENT_MS) > request->delivered_at;
 }
 
 /** Puts the answer to a request, which was taken out, into the client's queue. */
@@ -199,7 +197,7 @@ void relay_refuse(struct relay *relay, const char *message)
 	struct frame_queue asked = relay->kept;
 	relay->kept = (struct frame_queue){0};
 	for (struct frame *frame = frame_queue_pop(&asked); frame; frame = frame_queue_pop(&asked)) {
-		if (is_patient(frame))
+		if (relay_is_patient(frame))
 			frame_queue_push(&relay->kept, frame);
 		else
 			refuse_request(relay, frame, REFUSED_UNAVAILABLE, message);

@@ -108,6 +108,12 @@ void relay_detach(struct relay *relay);
 /** There will be no daemon: answers all requests with Unavailable and this text. A raw connection ends. */
 void relay_refuse(struct relay *relay, const char *message);
 
+/**
+ * Whoever has waited so long for an answer waits for something to happen: a Wait, whose failure clients take for the
+ * container's end.
+ */
+bool relay_is_patient(const struct frame *request);
+
 /** Answers one request of `kept` with Internal and this text; there is no daemon at the moment. May end the relay. */
 void relay_refuse_one(struct relay *relay, struct frame *request, const char *message);
 

@@ -4,6 +4,7 @@
 #include "host/file-io.h"
 #include "host/paths.h"
 #include "keeper-call.h"
+#include "keeper-lock.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -29,6 +30,12 @@ static bool may_ask(const struct paths *paths, struct failure *failure)
 	return false;
 }
 
+static int fail_silent(const struct paths *paths, struct failure *failure)
+{
+	return fail(
+		failure, "the keeper does not answer on %s: its log %s may say why", paths->keeper_socket, paths->keeper_log);
+}
+
 int command_reload(const struct arguments *arguments, struct failure *failure)
 {
 	static struct paths paths;
@@ -40,10 +47,8 @@ int command_reload(const struct arguments *arguments, struct failure *failure)
 		return print_text("the shim daemon is of build " LXCRI_BUILD " now\n", failure);
 	if (answer == KEEPER_REFUSED || !may_ask(&paths, failure))
 		return -1;
-	// One that holds the lock is there, whether it answers or not.
-	if (file_exists(paths.keeper_socket))
-		return fail(
-			failure, "the keeper does not answer on %s: its log %s may say why", paths.keeper_socket, paths.keeper_log);
+	if (keeper_lock_is_held(&paths))
+		return fail_silent(&paths, failure);
 	return print_text("nothing runs that would have to be replaced\n", failure);
 }
 
@@ -58,5 +63,7 @@ int command_status(const struct arguments *arguments, struct failure *failure)
 		return print_text(strcat(text, "\n"), failure);
 	if (answer == KEEPER_REFUSED || !may_ask(&paths, failure))
 		return -1;
+	if (keeper_lock_is_held(&paths))
+		return fail_silent(&paths, failure);
 	return fail(failure, "no keeper answers on %s: the next container starts one", paths.keeper_socket);
 }

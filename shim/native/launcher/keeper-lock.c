@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int keeper_lock_open(const struct paths *paths)
 {
@@ -31,4 +32,13 @@ enum lock_result keeper_lock_try(int fd, const struct paths *paths, struct failu
 	if (!is_still_named(fd, paths->keeper_lock))
 		return LOCK_REPLACED;
 	return result == 0 ? LOCK_TAKEN : LOCK_BUSY;
+}
+
+bool keeper_lock_is_held(const struct paths *paths)
+{
+	int fd = open(paths->keeper_lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	bool is_held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+	if (fd >= 0)
+		close(fd);
+	return is_held;
 }

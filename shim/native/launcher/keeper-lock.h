@@ -22,4 +22,7 @@ int keeper_lock_open(const struct paths *paths);
  */
 enum lock_result keeper_lock_try(int fd, const struct paths *paths, struct failure *failure);
 
+/** Whether a keeper lives, whether it answers or not. */
+bool keeper_lock_is_held(const struct paths *paths);
+
 #endif

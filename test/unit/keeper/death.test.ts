@@ -1,6 +1,8 @@
 import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { exists } from '../../../common/files.ts';
 import { eventually } from '../../support/eventually.ts';
 import { isAlive } from '../../support/processes.ts';
 import { World } from '../launcher/support/world.ts';
@@ -47,6 +49,37 @@ test('a request at which every daemon crashes is refused; the others are not', a
   t.false(other.hasAnswer(waiting));
 });
 
+test('who has waited for long is not blamed for crashes', async (t) => {
+  t.timeout(120_000);
+  const world = await World.create(t);
+  await world.start();
+  const client = await world.connect();
+  const waiting = client.send({ op: 'wait' });
+  await client.ask({ op: 'echo' });
+  await sleep(31_000);
+  for (let crashes = 0; crashes < 6; crashes += 1) {
+    const { pid } = await client.ask({ op: 'echo' });
+    process.kill(Number(pid), 'SIGABRT');
+    await eventually(async () => ((await isAlive(Number(pid))) ? undefined : true));
+  }
+  t.truthy((await client.ask({ op: 'echo' }))['pid']);
+  t.false(client.hasAnswer(waiting));
+});
+
+test('the keeper’s socket and lock are made again when somebody removes them', async (t) => {
+  const world = await World.create(t);
+  await world.start();
+  const keeper = await world.keeper();
+  for (const name of ['keeper.sock', 'keeper.lock']) {
+    const file = path.join(world.runDir, name);
+    await rm(file);
+    await eventually(async () => ((await exists(file)) ? true : undefined));
+  }
+  t.is(Number((await world.status())['keeper']), keeper);
+  t.is((await world.start()).stdout, world.address);
+  t.is(await world.keeper(), keeper);
+});
+
 test('a daemon whose socket somebody removed is replaced', async (t) => {
   const world = await World.create(t);
   await world.start();
@@ -74,9 +107,9 @@ test('a daemon that is killed over and over loses nothing', async (t) => {
   const end = Date.now() + 4000;
   const killing = (async () => {
     while (Date.now() < end) {
-      const { daemon, state } = await world.status();
-      // One that is killed before it serves, and four more, would be the end.
-      if (state === 'ready') process.kill(Number(daemon), 'SIGKILL');
+      const { daemon } = await world.status();
+      // Also before it serves.
+      if (Number(daemon) > 0) process.kill(Number(daemon), 'SIGKILL');
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
   })();

@@ -192,7 +192,15 @@ test('the keeper holds its lock and what it waits for, and nothing of its starte
   const descriptors = await descriptorsOf(keeper);
   const kinds = [...descriptors.values()].filter(Boolean).map((target) => target.replace(/\[?\d+\]?$/, ''));
   t.is(descriptors.get(3), world.lock);
-  const wanted = ['/dev/null', 'anon_inode:[eventpoll]', 'anon_inode:[signalfd]', 'net:', 'socket:', world.lock];
+  const wanted = [
+    '/dev/null',
+    'anon_inode:[eventpoll]',
+    'anon_inode:inotify',
+    'anon_inode:[signalfd]',
+    'net:',
+    'socket:',
+    world.lock,
+  ];
   t.deepEqual([...new Set(kinds)].sort(), wanted.sort());
   t.false((await readFile(`/proc/${keeper}/environ`, 'utf8')).includes('NOTIFY_SOCKET'));
 });
