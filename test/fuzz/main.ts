@@ -48,7 +48,9 @@ async function main(): Promise<number> {
   };
   const again = `npm run fuzz -- --frames ${line.frames} --configs ${line.configs} --seed ${line.seed}`;
   say(`seed ${line.seed}; to stop early: Ctrl-C, once`);
-  const result = await runFuzz(options, say, interruption());
+  const signal = interruption();
+  const result = await runFuzz(options, say, signal);
+  if (signal.aborted) say('ended early: this is what was done until then');
   process.stdout.write(line.json ? `${JSON.stringify({ ...result, again }, null, 2)}\n` : fuzzReport(result, again));
   return isClean(result) ? 0 : 1;
 }

@@ -45,7 +45,9 @@ async function main(): Promise<number> {
     parallel: wholeNumberOf('parallel', line.parallel, { least: 1, most: 50 }),
   };
   if (options.samples > options.cycles) throw new UsageError('--samples wants no more than there are cycles');
-  const result = await runSoak(options, say, interruption());
+  const signal = interruption();
+  const result = await runSoak(options, say, signal);
+  if (signal.aborted) say('ended early: this is what was done until then');
   process.stdout.write(line.json ? `${JSON.stringify(result, null, 2)}\n` : soakReport(result));
   return result.failures.length === 0 && result.trends.every(({ tooSteep }) => !tooSteep) ? 0 : 1;
 }

@@ -34,6 +34,8 @@ const RESIDENTS = 5;
 const SETTLE_MS = 500;
 /** Caches and heaps fill up first. */
 const WARM_UP = 0.2;
+/** Cycles from which on memory counts. */
+const HEAP_SETTLES = 1000;
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 
@@ -135,5 +137,6 @@ export function summarize(samples: readonly Sample[]): Pick<SoakResult, 'cycles'
 function trend(metric: Metric, samples: readonly Sample[], cyclesPerDay: number): Trend {
   const points = samples.map(({ cycles, values }) => ({ x: cycles / 1000, y: values[metric.name] ?? 0 }));
   const growth = growthOf(metric, points);
-  return { ...growth, perDay: (growth.slope * cyclesPerDay) / 1000 };
+  const isSettled = metric.unit !== 'KiB' || (samples.at(-1)?.cycles ?? 0) >= HEAP_SETTLES;
+  return { ...growth, tooSteep: growth.tooSteep && isSettled, perDay: (growth.slope * cyclesPerDay) / 1000 };
 }

@@ -44,8 +44,12 @@ int command_help(const char *program, struct failure *failure)
 		"  -info    print the runtime's features, as a protobuf\n"
 		"  -h       print this\n"
 		"\n"
-		"Environment: LXCRI_RUN_DIR (default /run/proxmox-lxcri; the daemon's log is daemon/shim.log in it),\n"
-		"LXCRI_NODE (default /usr/bin/node).\n";
+		"Environment, of containerd when it starts the first container, as the keeper stays as it began:\n"
+		"  LXCRI_RUN_DIR    default /run/proxmox-lxcri; also of status and reload; the log is daemon/shim.log in it\n"
+		"  LXCRI_NODE       default /usr/bin/node\n"
+		"  LXCRI_LOG_LEVEL  trace, debug, info, warn or error; default info\n"
+		"  LXCRI_SLEEP_MS   how long a daemon without requests goes on; default 60000\n"
+		"  LXCRI_LINGER_MS  how long one without containers does, and the keeper; default 30000\n";
 	char text[sizeof help + 1024];
 	snprintf(text, sizeof text, help, program, program, program, program);
 	return print_text(text, failure);
