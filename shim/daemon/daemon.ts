@@ -85,7 +85,7 @@ export class Daemon implements Sleeper {
   async stop(why: string): Promise<void> {
     this.#sleep.stop();
     await this.#relay.close(CLOSE_TIMEOUT_MS);
-    this.#end(why);
+    await this.#end(why);
   }
 
   get activity(): number {
@@ -113,12 +113,12 @@ export class Daemon implements Sleeper {
   }
 
   end(): void {
-    this.#end('asleep');
+    void this.#end('asleep');
   }
 
-  #end(why: string): void {
+  async #end(why: string): Promise<void> {
     const { logger } = this.#options;
-    this.#registry.close();
+    await this.#registry.close().catch(() => undefined);
     logger.info({ why, containers: this.#registry.size }, 'the shim daemon ends');
     logger.flush(() => process.exit(0));
   }

@@ -43,6 +43,11 @@ export class RunPaths {
     return path.join(this.runDirectory, 'answers');
   }
 
+  /** For what has to be written though the disk is full: common/space-reserve.ts. */
+  get reserve(): string {
+    return path.join(this.runDirectory, 'reserve');
+  }
+
   journal(namespace: string, name: string): string {
     return path.join(this.events, namespace, name);
   }

@@ -2,6 +2,7 @@ import { mkdir, open, rmdir, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFileAtomic } from '../../common/atomic-file.ts';
 import { appendWhole, hasErrorCode, readTextIfExists, removeFile } from '../../common/files.ts';
+import type { SpaceReserve } from '../../common/space-reserve.ts';
 import type { EventTarget, TaskEvent } from './event.ts';
 import { decodeRecord, encodeRecord, type JournalRecord } from './journal-record.ts';
 
@@ -42,6 +43,7 @@ const MAX_OWED = 1000;
  */
 export class EventJournal {
   readonly #path: string;
+  readonly #reserve: SpaceReserve | undefined;
   #file: FileHandle | undefined;
   /**
    * What a full disk did not take comes before what it takes next: the daemon that finds a later event without an
@@ -51,8 +53,9 @@ export class EventJournal {
   #size = 0;
   #compactAt = COMPACT_BYTES;
 
-  constructor(file: string) {
+  constructor(file: string, reserve?: SpaceReserve) {
     this.#path = file;
+    this.#reserve = reserve;
   }
 
   /** The file's name, which no other journal of the namespace has or had. */
@@ -99,11 +102,15 @@ export class EventJournal {
 
   async #append(record: JournalRecord): Promise<void> {
     this.#owe(encodeRecord(record));
+    const write = () => this.#write(this.#owed.join(''));
+    await (this.#reserve === undefined ? write() : this.#reserve.write(write));
+    this.#owed = [];
+  }
+
+  async #write(lines: string): Promise<void> {
     this.#file ??= await this.#open();
-    const lines = this.#owed.join('');
     await appendWhole(this.#file, lines);
     this.#size += lines.length;
-    this.#owed = [];
   }
 
   #owe(line: string): void {

@@ -4,6 +4,7 @@ import { exec } from '../../common/exec.ts';
 import { Code, StatusError, alreadyExists, notFound } from '../../common/errors.ts';
 import { hasErrorCode, makePassableDirectory, readTextIfExists } from '../../common/files.ts';
 import type { Logger } from '../../common/logger.ts';
+import { SpaceReserve } from '../../common/space-reserve.ts';
 import type { CreateTaskRequest } from '../../proto/gen/containerd/task/v2/task.ts';
 import type { Backend } from '../backends/backend.ts';
 import type { RunPaths } from '../daemon/paths.ts';
@@ -57,6 +58,7 @@ export class ContainerRegistry {
   /** Containers on disk of which nothing can be read. */
   readonly #unreadable = new Set<string>();
   readonly #answers: KeptAnswers;
+  readonly #reserve: SpaceReserve;
   readonly #publishers = new Map<string, Publisher>();
   /** The newest queue of each id that still has events to send: a container of the same id sends after it. */
   readonly #queues = new Map<string, EventQueue>();
@@ -66,7 +68,8 @@ export class ContainerRegistry {
   constructor(options: RegistryOptions) {
     const { paths, backend, logger } = options;
     this.#options = options;
-    this.#answers = new KeptAnswers(paths.answers, logger);
+    this.#reserve = new SpaceReserve(paths.reserve);
+    this.#answers = new KeptAnswers(paths.answers, logger, this.#reserve);
     this.#monitors = new SpareMonitors({ monitor: paths.monitorProgram, driver: backend.driver, init: backend.init });
   }
 
@@ -330,7 +333,7 @@ export class ContainerRegistry {
     const { paths, logger } = this.#options;
     const key = keyOf(namespace, id);
     const after = this.#queues.get(key)?.finished;
-    const journal = new EventJournal(paths.journal(namespace, name));
+    const journal = new EventJournal(paths.journal(namespace, name), this.#reserve);
     const publisher = (target: EventTarget) => this.#publisher(target);
     const queue = new EventQueue({ namespace, id, journal, publisher, logger, after });
     this.#queues.set(key, queue);
@@ -413,12 +416,13 @@ export class ContainerRegistry {
 
   /** Before anything is taken over. */
   async recoverAnswers(): Promise<void> {
-    await this.#answers.recover();
+    await Promise.all([this.#answers.recover(), this.#reserve.fill()]);
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#monitors.close();
-    void this.#answers.close();
+    await this.#answers.close();
+    if (this.size === 0) await this.#reserve.remove();
   }
 }
 

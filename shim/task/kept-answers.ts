@@ -4,6 +4,7 @@ import { appendWhole, readTextIfExists, removeFile } from '../../common/files.ts
 import type { Logger } from '../../common/logger.ts';
 import { SerialQueue } from '../../common/serial-queue.ts';
 import type { ExitRecord } from '../monitor/messages.ts';
+import type { SpaceReserve } from '../../common/space-reserve.ts';
 import { isEarlierCall, type CallIdentity } from './call-identity.ts';
 
 /** What a call was answered whose subject is gone: nothing else could tell it to the next daemon. */
@@ -40,6 +41,7 @@ const MAX_ANSWERS = 512;
 export class KeptAnswers {
   readonly #path: string;
   readonly #logger: Logger;
+  readonly #reserve: SpaceReserve | undefined;
   readonly #answers = new Map<CallIdentity, KeptAnswer>();
   readonly #creations = new Map<CallIdentity, KeptAnswer>();
   readonly #abandonments = new Map<string, KeptAnswer>();
@@ -49,7 +51,8 @@ export class KeptAnswers {
   #file: FileHandle | undefined;
   #size = 0;
 
-  constructor(file: string, logger: Logger) {
+  constructor(file: string, logger: Logger, reserve?: SpaceReserve) {
+    this.#reserve = reserve;
     this.#path = file;
     this.#logger = logger;
   }
@@ -107,8 +110,9 @@ export class KeptAnswers {
   async keep(answer: KeptAnswer): Promise<void> {
     if (answer.call === undefined && answer.creation === undefined && answer.isAbandonment !== true) return;
     this.#remember(answer);
+    const append = () => this.#append(encode(answer));
     await this.#writes
-      .run(() => this.#append(encode(answer)))
+      .run(() => (this.#reserve === undefined ? append() : this.#reserve.write(append)))
       .catch((error: unknown) => {
         this.#logger.warn({ err: error }, 'an answer could not be written to disk');
       });

@@ -241,7 +241,7 @@ test('a daemon of another build takes over containers and their events', async (
   // And one that is gone, but whose last event containerd does not have yet.
   const gone = new EventJournal(old.paths.journal('default', newJournalName('gone')));
   await gone.add(entryOf(9, 'delete', world.sink.target));
-  old.registry.close();
+  await old.registry.close();
 
   const next = await world.daemon({ build: 'build-b' });
   t.is((await next.registry.get('default', 'hello')).pid, container.pid);

@@ -1,6 +1,8 @@
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, open, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { execa } from 'execa';
+import { hasErrorCode } from '../../../common/files.ts';
 import type { CreateTaskRequest } from '../../../proto/gen/containerd/task/v2/task.ts';
 import { RunPaths } from '../../../shim/daemon/paths.ts';
 import { ContainerRegistry } from '../../../shim/task/container-registry.ts';
@@ -13,6 +15,8 @@ import { recordingLogger } from '../support/recording-logger.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 const STAND_IN = path.join(import.meta.dirname, 'support/stand-in-monitor.cjs');
+
+const PAGE = 4096;
 
 /** The directories of daemons, a containerd for their events, and bundles. */
 export class RegistryWorld {
@@ -48,12 +52,46 @@ export class RegistryWorld {
     const { logger, records } = recordingLogger();
     const courier = new DirectCourier();
     const registry = new ContainerRegistry({ paths, backend: BARE_BACKEND, logger, courier });
-    this.#t.teardown(() => {
-      registry.close();
+    this.#t.teardown(async () => {
+      await registry.close();
       courier.close();
     });
     if (takeOver) await recover(registry, paths, logger);
     return { registry, paths, log: records };
+  }
+
+  /** Has the run directory on a file system of its own, which is small. */
+  async limit(): Promise<void> {
+    const runDir = path.join(this.dir, 'run');
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=2m,mode=711', 'tmpfs', runDir]);
+    this.#t.teardown(() => execa('umount', ['--lazy', runDir]));
+    await mkdir(path.join(runDir, 'daemon'));
+  }
+
+  get #filler(): string {
+    return path.join(this.dir, 'run/filler');
+  }
+
+  /** Leaves no room in it, nor in the last pages of the files to which lines are appended. */
+  async fill(): Promise<void> {
+    const runDir = path.join(this.dir, 'run');
+    for (const name of await readdir(runDir, { recursive: true })) {
+      if (!/^(answers$|events\/.*\/)/.test(name)) continue;
+      const { size } = await stat(path.join(runDir, name));
+      await appendFile(path.join(runDir, name), '\n'.repeat((PAGE - (size % PAGE)) % PAGE));
+    }
+    const file = await open(this.#filler, 'w');
+    try {
+      for (;;) await file.write(Buffer.alloc(PAGE));
+    } catch (error) {
+      if (!hasErrorCode(error, 'ENOSPC')) throw error;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async free(): Promise<void> {
+    await rm(this.#filler);
   }
 
   async request(id: string): Promise<CreateTaskRequest> {

@@ -21,6 +21,8 @@ interface Options {
 /** What a test does to one container: everything up to the call, the call, and everything behind it. */
 interface Story {
   readonly id?: string;
+  /** In a run directory that is full from before the call to behind it. */
+  readonly isFull?: boolean;
   readonly before: (mortal: MortalWorld, id: string) => Promise<void>;
   /** @returns its answer, without what differs each time. */
   readonly call: (mortal: MortalWorld, id: string, options: Options) => Promise<unknown>;
@@ -109,6 +111,25 @@ const nothing = () => Promise.resolve();
 const PAUSED = ['create', 'start', 'paused', 'resumed', 'exit', 'delete'];
 const WITH_EXEC = ['create', 'start', 'exec-added', 'exec-started', 'exit', 'exit', 'delete'];
 
+const DELETE: Story = {
+  before: async (mortal, id) => {
+    await running(mortal, id);
+    await kill(mortal, id);
+    await wait(mortal, id);
+  },
+  ...{ call: remove, after: nothing, topics: LIFE, notes: ['started'] },
+};
+
+const EXEC_DELETE: Story = {
+  before: async (mortal, id) => {
+    await running(mortal, id);
+    await addExec(mortal, id);
+    await startExec(mortal, id);
+    await endExec(mortal, id);
+  },
+  ...{ call: removeExec, after: end, topics: WITH_EXEC, notes: ['started', 'started exec'] },
+};
+
 const STORIES: Readonly<Record<string, Story>> = {
   create: {
     ...{ before: nothing, call: create, topics: LIFE, notes: ['started'] },
@@ -157,14 +178,8 @@ const STORIES: Readonly<Record<string, Story>> = {
     ...{ before: running, call: closeStdin, after: end },
     ...{ topics: LIFE, notes: ['started', 'carried out close-stdin'] },
   },
-  delete: {
-    before: async (mortal, id) => {
-      await running(mortal, id);
-      await kill(mortal, id);
-      await wait(mortal, id);
-    },
-    ...{ call: remove, after: nothing, topics: LIFE, notes: ['started'] },
-  },
+  delete: DELETE,
+  'a delete in a full directory': { ...DELETE, isFull: true },
   'a delete of what was never started': {
     before: created,
     ...{ call: remove, after: nothing, topics: ['create', 'exit', 'delete'], notes: [] },
@@ -212,15 +227,8 @@ const STORIES: Readonly<Record<string, Story>> = {
       await end(mortal, id);
     },
   },
-  'an exec’s delete': {
-    before: async (mortal, id) => {
-      await running(mortal, id);
-      await addExec(mortal, id);
-      await startExec(mortal, id);
-      await endExec(mortal, id);
-    },
-    ...{ call: removeExec, after: end, topics: WITH_EXEC, notes: ['started', 'started exec'] },
-  },
+  'an exec’s delete': EXEC_DELETE,
+  'an exec’s delete in a full directory': { ...EXEC_DELETE, isFull: true },
 };
 
 /** An error is an answer too. */
@@ -245,6 +253,7 @@ async function nothingIsLeft(mortal: MortalWorld): Promise<void> {
 /** @returns at how many points a daemon died. */
 async function tellStory(t: ExecutionContext, story: Story): Promise<number> {
   const mortal = await MortalWorld.create(t);
+  if (story.isFull === true) await mortal.world.limit();
   let expected: unknown;
   let noted = 0;
   let deaths = 0;
@@ -253,6 +262,7 @@ async function tellStory(t: ExecutionContext, story: Story): Promise<number> {
     const id = `${story.id ?? 'hello'}-${String(point).padStart(3, '0')}`;
     const call = `keeper/1/${2 * point + 1}`;
     await story.before(mortal, id);
+    if (story.isFull === true) await mortal.world.fill();
     const first = await settle(story.call(mortal, id, { call, dieAt: point === 0 ? NEVER : point }));
     if (point === 0) {
       expected = first;
@@ -261,6 +271,7 @@ async function tellStory(t: ExecutionContext, story: Story): Promise<number> {
     // What happens beside the call may have taken its last points this time.
     if (first === DEAD) deaths += 1;
     const answer = first === DEAD ? await settle(story.call(mortal, id, { call })) : first;
+    if (story.isFull === true) await mortal.world.free();
     t.deepEqual(answer, expected, `answer ${point}`);
     await story.after(mortal, id);
     const last = story.topics.at(-1);

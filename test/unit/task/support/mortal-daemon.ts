@@ -96,7 +96,7 @@ const freezable = (cgroup: Cgroup): Backend => ({
 
 async function main(run: string, library: string, freezer: Cgroup): Promise<void> {
   const paths = new RunPaths(run, library, 'build-a');
-  const logger = pino({ level: 'warn' }, pino.destination({ dest: `${run}/daemon.log`, sync: true }));
+  const logger = pino({ level: 'warn' }, pino.destination({ dest: `${run}.log`, sync: true }));
   const registry = new ContainerRegistry({ paths, backend: freezable(freezer), logger, courier: new DirectCourier() });
   const cleanUp: Handler = async (namespace, payload, call) => {
     const removed = await registry.cleanUp(namespace, Buffer.from(payload).toString(), call);
