@@ -50,7 +50,7 @@ test.before(async (t) => {
 });
 
 test.after.always(async ({ context: { dir, registry } }) => {
-  registry.close();
+  await registry.close();
   await rm(dir, { recursive: true, force: true });
 });
 
