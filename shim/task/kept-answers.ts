@@ -31,6 +31,8 @@ export const processName = (namespace: string, id: string, execId: string): stri
 const MAX_AGE_MS = 10 * 60_000;
 /** Of the file; there are two, so that what is kept is never less than this. */
 const MAX_BYTES = 128 * 1024;
+/** In milliseconds, the same for all daemons: files of an earlier boot are forgotten, and clocks may be set. */
+const sinceBoot = () => Math.floor(Number(process.hrtime.bigint()) / 1e6);
 /** In memory: those of this daemon are asked for by nobody but a client whose connection was made anew. */
 const MAX_ANSWERS = 512;
 
@@ -65,7 +67,7 @@ export class KeptAnswers {
   async recover(): Promise<void> {
     const texts = [await readTextIfExists(this.#previous), await readTextIfExists(this.#path)];
     this.#size = Buffer.byteLength(texts[1] ?? '');
-    const oldest = Date.now() - MAX_AGE_MS;
+    const oldest = sinceBoot() - MAX_AGE_MS;
     for (const text of texts) {
       for (const line of (text ?? '').split('\n')) {
         const answer = decode(line, oldest);
@@ -171,7 +173,7 @@ interface EncodedAnswer extends Omit<KeptAnswer, 'exit'> {
 /** Begins with its newline: a line that was cut short spoils no later one. */
 function encode({ exit, ...answer }: KeptAnswer): string {
   const encodedExit = exit === undefined ? {} : { exit: { ...exit, seconds: exit.seconds.toString() } };
-  return `\n${JSON.stringify({ at: Date.now(), ...answer, ...encodedExit })}`;
+  return `\n${JSON.stringify({ at: sinceBoot(), ...answer, ...encodedExit })}`;
 }
 
 /** Undefined for what is no answer, or not all of one, or too old. */

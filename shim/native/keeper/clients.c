@@ -13,6 +13,9 @@
 
 // The queue of a daemon's socket is full: it will come to it.
 #define CONNECT_AGAIN_MS 5
+
+// For launchers, daemons and the connections to them: a crowd of clients must not keep containers from being ended.
+#define SPARE_DESCRIPTORS 64
 // How long a daemon that ends may be seen to live after it has closed a connection: it lets calls under way end for a
 // second (shim/daemon/daemon.ts), and its exit takes a moment more.
 #define FORSAKEN_MS 5000
@@ -155,6 +158,7 @@ int clients_listen(struct keeper *keeper, const char *namespace_name, char path[
 		return fail_errno(failure, "cannot make a socket");
 	socket->keeper = keeper;
 	socket->listener.accepted = add_client;
+	socket->listener.spares = SPARE_DESCRIPTORS;
 	socket->listener.owner = socket;
 	strcpy(socket->name, namespace_name);
 	strcpy(socket->path, path);

@@ -147,9 +147,12 @@ static void do_status(struct control_connection *connection)
 	const struct keeper *keeper = connection->keeper;
 	const struct daemon_life *life = &keeper->life;
 	struct clients_summary clients = clients_summarize(keeper);
+	char daemon[16] = "-";
+	if (life->current)
+		snprintf(daemon, sizeof daemon, "%ld", (long)life->current->pid);
 	answer(
-		connection, "keeper %ld\ndaemon %ld\nstate %s\nbuild %s\nrequests %zu\nconnections %zu", (long)getpid(),
-		life->current ? (long)life->current->pid : 0L, daemon_life_state(keeper), life->build, clients.requests,
+		connection, "keeper %ld\nkeeper-build %s\ndaemon %s\nstate %s\nbuild %s\nrequests %zu\nconnections %zu",
+		(long)getpid(), keeper->build, daemon, daemon_life_state(keeper), life->build, clients.requests,
 		clients.connections);
 }
 

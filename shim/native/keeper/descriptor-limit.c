@@ -1,5 +1,6 @@
 #include "descriptor-limit.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/resource.h>
 
@@ -12,6 +13,14 @@ void descriptor_limit_raise(void)
 		return;
 	struct rlimit limit = {.rlim_cur = before.rlim_max, .rlim_max = before.rlim_max};
 	raised = setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+int descriptor_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX)
+		return INT_MAX;
+	return (int)limit.rlim_cur;
 }
 
 void descriptor_limit_restore(void)

@@ -13,6 +13,7 @@
 /** All of the keeper. Its parts know each other by it. */
 struct keeper {
 	struct event_loop loop;
+	const char *build; // its own; daemons may be of another
 	struct paths paths;
 	struct daemon_setting setting;
 	struct clients clients;

@@ -1,5 +1,6 @@
 #include "listener.h"
 
+#include "descriptor-limit.h"
 #include "host/unix-socket.h"
 
 #include <errno.h>
@@ -9,11 +10,23 @@
 
 #define ACCEPT_AGAIN_MS 100
 
+/** The lowest free number is given, so one near the limit is among the last. */
+static bool is_spare(const struct listener *listener, int fd)
+{
+	int limit = descriptor_limit();
+	int spares = listener->spares < limit / 4 ? listener->spares : limit / 4;
+	return fd >= limit - spares;
+}
+
 static void on_connection(struct watch *watch, uint32_t events)
 {
 	struct listener *listener = watch->owner;
 	(void)events;
 	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0 && is_spare(listener, fd)) {
+		close(fd);
+		return;
+	}
 	if (fd >= 0) {
 		listener->accepted(listener, fd);
 		return;

@@ -8,6 +8,7 @@ struct listener {
 	struct event_loop *loop;
 	struct watch watch;
 	struct timer pause; // after EMFILE
+	int spares;         // descriptors that are kept free: beyond, connections are closed at once
 	/** Takes the descriptor over, which does not block. */
 	void (*accepted)(struct listener *listener, int fd);
 	void *owner;

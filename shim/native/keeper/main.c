@@ -140,6 +140,7 @@ static int set_up(struct watch *signals, struct failure *failure)
 	static char identity[64];
 	const char *build = getenv("LXCRI_BUILD");
 	const char *lib_dir = getenv("LXCRI_LIB_DIR");
+	keeper.build = build;
 	keeper.setting =
 		(struct daemon_setting){.paths = &keeper.paths, .environment = environ, .identity = identity, .network_fd = -1};
 	if (!build || !lib_dir || fcntl(KEEPER_LOCK_FD, F_SETFD, FD_CLOEXEC) != 0 ||

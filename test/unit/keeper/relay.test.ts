@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import { execa } from 'execa';
 import { eventually } from '../../support/eventually.ts';
 import { privateMemory } from '../../support/process-usage.ts';
 import { World } from '../launcher/support/world.ts';
@@ -163,4 +164,21 @@ test('an idle keeper takes less than 1 MB of its own', async (t) => {
   await eventually(async () => ((await world.status())['requests'] === '50' ? true : undefined));
   const privateKilobytes = await privateMemory(await world.keeper());
   t.true(privateKilobytes < 1000, `${privateKilobytes} kB`);
+});
+
+test('a crowd of clients takes no descriptors from those that are served', async (t) => {
+  const world = await World.create(t);
+  await world.start();
+  const client = await world.connect();
+  const { pid } = await client.ask({ op: 'echo' });
+  const keeper = await world.keeper();
+  await execa('prlimit', ['--pid', String(keeper), '--nofile=256:256']);
+  const crowd = Array.from({ length: 400 }, () => connect(world.namespaceSocket).on('error', () => undefined));
+  t.teardown(() => {
+    for (const socket of crowd) socket.destroy();
+  });
+  await eventually(() => (crowd.some(({ readableEnded, destroyed }) => readableEnded || destroyed) ? true : undefined));
+  process.kill(Number(pid), 'SIGKILL');
+  t.truthy((await client.ask({ op: 'echo' }))['pid']);
+  t.is(Number((await world.status())['keeper']), keeper);
 });
