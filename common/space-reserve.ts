@@ -2,9 +2,9 @@ import { open, rm, stat, statfs, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { hasErrorCode } from './files.ts';
 
-/** As much is given up at a time. */
-const STEP = 32 * 1024;
-const WHOLE = 8 * STEP;
+/** As little as a file system gives away is given up at a time: nobody else is to live on it. */
+const STEP = 4096;
+const WHOLE = 64 * STEP;
 
 const isFull = (error: unknown) => hasErrorCode(error, 'ENOSPC', 'EDQUOT');
 
@@ -39,7 +39,7 @@ export class SpaceReserve {
     const file = await open(this.#file, 'a', 0o600);
     try {
       // Zeros that are written are blocks of their own; a hole would be none.
-      while (this.#size < WHOLE) this.#size += (await file.write(Buffer.alloc(STEP))).bytesWritten;
+      while (this.#size < WHOLE) this.#size += (await file.write(Buffer.alloc(WHOLE - this.#size))).bytesWritten;
     } finally {
       await file.close();
     }

@@ -113,8 +113,10 @@ export class KeptAnswers {
     if (answer.call === undefined && answer.creation === undefined && answer.isAbandonment !== true) return;
     this.#remember(answer);
     const append = () => this.#append(encode(answer));
+    // What is refused in a full directory would be refused again: the reserve is for what is removed.
+    const reserve = answer.error === undefined ? this.#reserve : undefined;
     await this.#writes
-      .run(() => (this.#reserve === undefined ? append() : this.#reserve.write(append)))
+      .run(() => (reserve === undefined ? append() : reserve.write(append)))
       .catch((error: unknown) => {
         this.#logger.warn({ err: error }, 'an answer could not be written to disk');
       });

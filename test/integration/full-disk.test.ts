@@ -17,7 +17,11 @@ const LIFE = ['/tasks/create', '/tasks/start', '/tasks/exit', '/tasks/delete'];
 
 test.serial.after.always('unmount', async () => {
   await eventually(async () => ((await daemonOf(fixture.host.runDir)) === undefined ? true : undefined));
-  await execa('umount', [fixture.host.runDir], { timeout: 10_000 });
+  // The keeper is about to go too.
+  await eventually(async () => {
+    const { failed } = await execa('umount', [fixture.host.runDir], { timeout: 10_000, reject: false });
+    return failed ? undefined : true;
+  });
 });
 const fixture = useShimHost(test, { lingerMs: 300 });
 test.serial.before('a small file system', async () => {

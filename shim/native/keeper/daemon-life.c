@@ -19,6 +19,8 @@
 #define FAILURES_MAX 5
 // Whoever replaces Node is through by then; containerd waits 5 s for what the launcher is told.
 #define FAILING_NS ((int64_t)1500 * 1000000)
+// Requests wait so long for a new build to load; then they get the one that is known.
+#define SUCCESSOR_LIMIT_MS 2000
 #define LEAVE_LIMIT_MS 5000
 #define BEGIN_LIMIT_MS 60000
 // Who ends the keeper does not wait for ever: systemd kills after a while.
@@ -48,8 +50,12 @@ void daemon_life_want(struct keeper *keeper)
 {
 	struct daemon_life *life = &keeper->life;
 	life->wanted = true;
-	// One program that cannot be run after the other must not take the whole processor.
-	if (is_alone(life) && !life->start.running && !life->ending)
+	if (life->current || life->start.running || life->ending)
+		return;
+	if (life->successor)
+		timer_start(&keeper->loop, &life->start, SUCCESSOR_LIMIT_MS);
+	else
+		// One program that cannot be run after the other must not take the whole processor.
 		timer_start(&keeper->loop, &life->start, life->failures < FAILURES_MAX ? 0 : FIRST_PAUSE_MS);
 }
 
@@ -176,7 +182,7 @@ static void start_now(struct keeper *keeper)
 {
 	struct daemon_life *life = &keeper->life;
 	struct failure failure;
-	if (!is_alone(life) || life->ending)
+	if (life->current || life->ending)
 		return;
 	life->answered = false;
 	if (spawn(keeper, &life->current, life->build, life->lib_dir, &failure) != 0)
@@ -381,8 +387,8 @@ static void after_death(struct keeper *keeper, bool served, bool lasted)
 		count_failure(life);
 	life->hasty = lasted ? 0 : life->hasty + 1;
 	if (life->successor)
-		return;
-	if (lasted)
+		daemon_life_want(keeper);
+	else if (lasted)
 		start_now(keeper);
 	else
 		try_again(keeper);
@@ -447,6 +453,8 @@ void daemon_life_replace(struct keeper *keeper, const char *build, const char *l
 	if (spawn(keeper, &life->successor, build, lib_dir, &failure) == 0) {
 		// Whoever waits for a start has one.
 		control_started(keeper, NULL);
+		if (life->wanted)
+			daemon_life_want(keeper);
 		return;
 	}
 	keeper_log(keeper, "build %s cannot be run: %s", build, failure.text);

@@ -50,7 +50,7 @@ test('reload brings the installed build; status tells what serves', async (t) =>
   t.is(after['build'], BUILD_ID);
   t.not(after['pid'], before['pid']);
   const status = await world.run(['status']);
-  t.regex(status.stdout, new RegExp(`^keeper \\d+\ndaemon ${String(after['pid'])}\nstate ready\nbuild ${BUILD_ID}\n`));
+  t.regex(status.stdout, new RegExp(`^keeper \\d+\nkeeper-build ${BUILD_ID}\ndaemon ${String(after['pid'])}\nstate ready\nbuild ${BUILD_ID}\n`));
 });
 
 test('reload tells why the old daemon goes on', async (t) => {
@@ -135,6 +135,19 @@ test('a daemon that dies while its successor loads is followed by that one', asy
   process.kill(Number(pid), 'SIGKILL');
   t.is((await client.ask({ op: 'echo' }))['build'], '2.0-x');
   t.is(await replaced, 'ok');
+});
+
+test('a build that does not come up keeps no request waiting for long', async (t) => {
+  const world = await World.create(t);
+  await world.start();
+  const client = await world.connect();
+  await client.ask({ op: 'sleep' });
+  await eventually(async () => ((await world.status())['state'] === 'asleep' ? true : undefined));
+  const another = await installAnother(world);
+  await writeFile(path.join(another, 'load-ms'), '1000000');
+  void world.tellKeeper(`replace 2.0-x ${another}`).catch(() => undefined);
+  await eventually(async () => ((await world.status())['state'] === 'starting' ? true : undefined));
+  t.is((await client.ask({ op: 'echo' }))['build'], BUILD_ID);
 });
 
 test('a daemon that does not leave is killed', async (t) => {
