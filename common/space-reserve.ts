@@ -76,8 +76,10 @@ export class SpaceReserve {
     await this.#filling;
     if (this.#size === undefined || this.#size === 0) return false;
     this.#size = Math.max(0, this.#size - STEP);
-    await truncate(this.#file, this.#size);
-    return true;
+    return truncate(this.#file, this.#size).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Nobody needs it any more. */

@@ -59,6 +59,8 @@ export class ContainerRegistry {
   readonly #unreadable = new Set<string>();
   readonly #answers: KeptAnswers;
   readonly #reserve: SpaceReserve;
+  /** Removals that an earlier daemon began and this one finished: their calls may come again, and be without an answer. */
+  readonly #finished = new Map<string, Promise<RemovedContainer>>();
   readonly #publishers = new Map<string, Publisher>();
   /** The newest queue of each id that still has events to send: a container of the same id sends after it. */
   readonly #queues = new Map<string, EventQueue>();
@@ -158,6 +160,7 @@ export class ContainerRegistry {
     try {
       const container = await creation.creating;
       this.#containers.set(key, container);
+      this.#finished.delete(key);
       return container;
     } finally {
       this.#creating.delete(key);
@@ -227,21 +230,35 @@ export class ContainerRegistry {
    * The containerd way: it has to be stopped, or never started.
    * @throws StatusError NotFound.
    */
-  async delete(namespace: string, id: string, call?: CallIdentity): Promise<{ pid: number; exit: ExitRecord }> {
+  async delete(namespace: string, id: string, call?: CallIdentity): Promise<RemovedContainer> {
     const container = await this.#findOnceCreated(namespace, id);
     const kept = this.#removalBefore(container, call);
     if (kept !== undefined) return kept;
-    if (container === undefined) throw notFound(CONTAINER_NOT_CREATED);
+    if (container === undefined) return this.#finishedRemoval(namespace, id, notFound(CONTAINER_NOT_CREATED), call);
     try {
       const exit = await container.delete(call);
       await this.#forget(container);
       return { pid: container.pid, exit };
     } catch (error) {
-      // This daemon has finished what that call had begun.
-      const finished = this.#removalBefore(undefined, call);
-      if (finished === undefined || this.find(namespace, id) === container) throw error;
-      return finished;
+      if (this.find(namespace, id) === container) throw error;
+      return this.#finishedRemoval(namespace, id, error, call);
     }
+  }
+
+  /** What came of a removal that this daemon has finished. @throws the error, if it has not. */
+  async #finishedRemoval(
+    namespace: string,
+    id: string,
+    error: unknown,
+    call: CallIdentity | undefined,
+  ): Promise<RemovedContainer> {
+    // That would be this daemon itself, finishing it.
+    if (call === undefined) throw error;
+    const key = keyOf(namespace, id);
+    const finished = this.#removalBefore(undefined, call) ?? (await this.#finished.get(key)?.catch(() => undefined));
+    if (finished === undefined) throw error;
+    this.#finished.delete(key);
+    return finished;
   }
 
   /** What an earlier daemon had ready to answer, unless what is to be removed is still there. */
@@ -391,7 +408,7 @@ export class ContainerRegistry {
       await container.recover(status);
     }
     if (isAbandoned) this.#finish(this.cleanUp(namespace, id), record);
-    else if (container.isBeingDeleted) this.#finish(this.delete(namespace, id), record);
+    else if (container.isBeingDeleted) this.#finish(this.#deleteAgain(record), record);
     return container;
   }
 
@@ -406,6 +423,12 @@ export class ContainerRegistry {
     const creating = this.#orRollBack(container, container.created());
     const tracked = this.#track(keyOf(namespace, id), { creating, abort, call }).catch(() => undefined);
     if (!container.link.isOpen) await tracked;
+  }
+
+  #deleteAgain({ namespace, id }: ContainerRecord): Promise<RemovedContainer> {
+    const removal = this.delete(namespace, id);
+    this.#finished.set(keyOf(namespace, id), removal);
+    return removal;
   }
 
   #finish(removal: Promise<unknown>, { namespace, id }: ContainerRecord): void {
@@ -424,6 +447,11 @@ export class ContainerRegistry {
     await this.#answers.close();
     if (this.size === 0) await this.#reserve.remove();
   }
+}
+
+interface RemovedContainer {
+  readonly pid: number;
+  readonly exit: ExitRecord;
 }
 
 /** A create under way, whose it is, and how it is ended. */

@@ -179,6 +179,23 @@ test('the next daemon finds an end that nobody was told of', async (t) => {
   await second.registry.delete('default', 'hello');
 });
 
+test('the next daemon finishes a removal, and answers the call for it though no answer was kept', async (t) => {
+  const world = await RegistryWorld.create(t);
+  const first = await world.daemon();
+  const container = await first.registry.create('default', await world.request('hello'));
+  process.kill(container.pid, 'SIGKILL');
+  await container.wait();
+  await eventually(async () => ((await isAlive(container.pid)) ? undefined : true));
+  await eventsTaken(path.join(world.dir, 'run'));
+  await new EventJournal(first.paths.journal('default', container.record.journal)).add(
+    entryOf(9, 'delete', world.sink.target),
+  );
+  const { registry } = await world.daemon();
+  const { exit } = await registry.delete('default', 'hello', 'keeper/1/9');
+  t.is(exit.status, 137);
+  await t.throwsAsync(registry.delete('default', 'hello', 'keeper/1/11'), { message: /not created/ });
+});
+
 test('the next daemon sends what a container that is gone still owed', async (t) => {
   const world = await RegistryWorld.create(t);
   const { paths } = await world.daemon();

@@ -253,7 +253,8 @@ async function nothingIsLeft(mortal: MortalWorld): Promise<void> {
 /** @returns at how many points a daemon died. */
 async function tellStory(t: ExecutionContext, story: Story): Promise<number> {
   const mortal = await MortalWorld.create(t);
-  if (story.isFull === true) await mortal.world.limit();
+  const { isFull = false } = story;
+  if (isFull) await mortal.world.limit();
   let expected: unknown;
   let noted = 0;
   let deaths = 0;
@@ -262,7 +263,7 @@ async function tellStory(t: ExecutionContext, story: Story): Promise<number> {
     const id = `${story.id ?? 'hello'}-${String(point).padStart(3, '0')}`;
     const call = `keeper/1/${2 * point + 1}`;
     await story.before(mortal, id);
-    if (story.isFull === true) await mortal.world.fill();
+    if (isFull) await mortal.world.fill();
     const first = await settle(story.call(mortal, id, { call, dieAt: point === 0 ? NEVER : point }));
     if (point === 0) {
       expected = first;
@@ -271,7 +272,7 @@ async function tellStory(t: ExecutionContext, story: Story): Promise<number> {
     // What happens beside the call may have taken its last points this time.
     if (first === DEAD) deaths += 1;
     const answer = first === DEAD ? await settle(story.call(mortal, id, { call })) : first;
-    if (story.isFull === true) await mortal.world.free();
+    if (isFull) await mortal.world.free();
     t.deepEqual(answer, expected, `answer ${point}`);
     await story.after(mortal, id);
     const last = story.topics.at(-1);
