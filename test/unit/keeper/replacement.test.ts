@@ -50,7 +50,12 @@ test('reload brings the installed build; status tells what serves', async (t) =>
   t.is(after['build'], BUILD_ID);
   t.not(after['pid'], before['pid']);
   const status = await world.run(['status']);
-  t.regex(status.stdout, new RegExp(`^keeper \\d+\nkeeper-build ${BUILD_ID}\ndaemon ${String(after['pid'])}\nstate ready\nbuild ${BUILD_ID}\n`));
+  t.regex(
+    status.stdout,
+    new RegExp(
+      `^keeper \\d+\nkeeper-build ${BUILD_ID}\ndaemon ${String(after['pid'])}\nstate ready\nbuild ${BUILD_ID}\n`,
+    ),
+  );
 });
 
 test('reload tells why the old daemon goes on', async (t) => {
